@@ -16,7 +16,9 @@ struct HeapBuffer {
   std::align_val_t alignment;
 };
 
-HeapBuffer* from(chronik_buffer* base) { return reinterpret_cast<HeapBuffer*>(base); }
+HeapBuffer* from(chronik_buffer* base) {
+  return reinterpret_cast<HeapBuffer*>(base);
+}
 
 void retain(chronik_buffer* base) noexcept {
   from(base)->references.fetch_add(1, std::memory_order_relaxed);
@@ -37,9 +39,10 @@ Buffer Buffer::allocate(uint64_t size, uint32_t alignment) {
                 "alignment is a power of two up to 4096");
   if (alignment < alignof(HeapBuffer)) alignment = alignof(HeapBuffer);
   const uint64_t header = (sizeof(HeapBuffer) + alignment - 1) & ~uint64_t{alignment - 1};
-  void* memory = ::operator new(header + size, std::align_val_t{alignment});
+  void* memory = ::operator new (header + size, std::align_val_t{alignment});
   auto* self = new (memory) HeapBuffer;
-  self->base = {sizeof(chronik_buffer), 0, static_cast<uint8_t*>(memory) + header, size, retain, release};
+  self->base = {
+      sizeof(chronik_buffer), 0, static_cast<uint8_t*>(memory) + header, size, retain, release};
   self->references.store(1, std::memory_order_relaxed);
   self->alignment = std::align_val_t{alignment};
   return adopt(&self->base);

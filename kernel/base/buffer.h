@@ -1,9 +1,9 @@
 // Buffer: a counted reference to bytes that somebody else may own, and Payload: a run inside one.
 //
-// A Buffer wraps the ABI's chronik_buffer, so a payload that a frontend allocated travels through the
-// core to the log storage and back to a consumer without a copy. Copies of a Buffer share the bytes;
-// the last one to go releases them. Thread: handles are plain values; retain and release may be
-// called anywhere.
+// A Buffer wraps the ABI's chronik_buffer, so a payload that a frontend allocated travels through
+// the core to the log storage and back to a consumer without a copy. Copies of a Buffer share the
+// bytes; the last one to go releases them. Thread: handles are plain values; retain and release may
+// be called anywhere.
 #pragma once
 
 #include <cstdint>

@@ -11,10 +11,10 @@ namespace chronik {
                                std::string_view message);
 }  // namespace chronik
 
-#define CHRONIK_CHECK(condition, message)                                     \
-  do {                                                                        \
-    if (!(condition)) [[unlikely]]                                            \
-      ::chronik::check_failed(__FILE__, __LINE__, #condition, message);       \
+#define CHRONIK_CHECK(condition, message)                               \
+  do {                                                                  \
+    if (!(condition)) [[unlikely]]                                      \
+      ::chronik::check_failed(__FILE__, __LINE__, #condition, message); \
   } while (false)
 
 #ifdef CHRONIK_DEBUG_CHECKS

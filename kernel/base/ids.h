@@ -1,5 +1,5 @@
-// Strong integer types for the field's quantities, so that a term can't be passed as an index, nor an
-// index (which counts Raft entries) as an offset (which counts stream records).
+// Strong integer types for the field's quantities, so that a term can't be passed as an index, nor
+// an index (which counts Raft entries) as an offset (which counts stream records).
 #pragma once
 
 #include <compare>
@@ -45,8 +45,8 @@ struct StrongPosition : StrongId<Tag> {
   }
 };
 
-using NodeId = StrongId<struct NodeIdTag>;        // a process of the cluster, from its config; never 0
-using GroupId = StrongId<struct GroupIdTag>;      // a Raft group; 0 is the metadata group
+using NodeId = StrongId<struct NodeIdTag>;    // a process of the cluster, from its config; never 0
+using GroupId = StrongId<struct GroupIdTag>;  // a Raft group; 0 is the metadata group
 using ReplicaId = StrongId<struct ReplicaIdTag>;  // a member of a group; never reused; 0 is nobody
 using Term = StrongPosition<struct TermTag>;      // Raft term; 0 before the first election
 using Index = StrongPosition<struct IndexTag>;    // Raft log index; the first entry has index 1

@@ -1,9 +1,9 @@
 // Status and Result<T>: operating errors as values.
 //
 // A Status is OK or a code with a message; OK costs one null pointer. The codes are those of the
-// plugin ABI (chronik/abi/base.h), so an error keeps its meaning from a plugin to a client. Messages
-// are one line, without a final full stop; each layer that passes an error on adds one line of
-// context in front with `annotate`.
+// plugin ABI (chronik/abi/base.h), so an error keeps its meaning from a plugin to a client.
+// Messages are one line, without a final full stop; each layer that passes an error on adds one
+// line of context in front with `annotate`.
 //
 //   Status s = open(path);
 //   CHRONIK_TRY(s.annotate("opening the journal"));
@@ -106,10 +106,10 @@ class [[nodiscard]] Result {
 
 }  // namespace chronik
 
-#define CHRONIK_TRY(expression)                                   \
-  do {                                                            \
+#define CHRONIK_TRY(expression)                                                  \
+  do {                                                                           \
     if (::chronik::Status chronik_status_ = (expression); !chronik_status_.ok()) \
-      return chronik_status_;                                     \
+      return chronik_status_;                                                    \
   } while (false)
 
 #define CHRONIK_CONCAT_INNER_(a, b) a##b

@@ -19,7 +19,9 @@ TEST_CASE("copies of a buffer share bytes and the last one frees them") {
   } probe{};
   probe.references = 1;
   probe.base.retain = [](chronik_buffer* b) noexcept { ++reinterpret_cast<Probe*>(b)->references; };
-  probe.base.release = [](chronik_buffer* b) noexcept { --reinterpret_cast<Probe*>(b)->references; };
+  probe.base.release = [](chronik_buffer* b) noexcept {
+    --reinterpret_cast<Probe*>(b)->references;
+  };
   {
     Buffer first = Buffer::adopt(&probe.base);
     Buffer second = first;

@@ -11,18 +11,16 @@
  *     stride, so that a reader built with an older, shorter struct can still step through them.
  *   - Strings on calls are UTF-8 with a length and may hold any byte; strings in static descriptors
  *     end in NUL.
- *   - Memory belongs to whoever allocated it and is given back to that party. Arguments are borrowed
- *     until the call returns unless the function says otherwise.
+ *   - Memory belongs to whoever allocated it and is given back to that party. Arguments are
+ * borrowed until the call returns unless the function says otherwise.
  *   - No function may let a C++ exception, longjmp or panic cross the boundary.
  *   - Each function names the threads it may be called on:
  *       [control]     the host's control thread; one call at a time per instance
  *       [any]         any thread, concurrently
- *       [serial]      one call at a time per instance, thread may change; a call happens-after the last
- *     and whether it may wait:
- *       [nonblocking] returns without I/O and without waiting for another thread
- *       [may-block]   may do I/O or wait
- *     and in which state of the instance:
- *       [created] after create(), [started] after start().
+ *       [serial]      one call at a time per instance, thread may change; a call happens-after the
+ * last and whether it may wait: [nonblocking] returns without I/O and without waiting for another
+ * thread [may-block]   may do I/O or wait and in which state of the instance: [created] after
+ * create(), [started] after start().
  *
  * The ABI is version 0: it may change between commits until 1.0 is frozen.
  */
@@ -53,14 +51,14 @@ CHRONIK_EXTERN_C_BEGIN
 
 /* ---- Status ---------------------------------------------------------------------------------- */
 
-/* Outcome of a call. 0 is success; the others keep the meaning they have in gRPC and Abseil, and add
- * three of our own. Functions return it as int32_t. */
+/* Outcome of a call. 0 is success; the others keep the meaning they have in gRPC and Abseil, and
+ * add three of our own. Functions return it as int32_t. */
 enum {
   CHRONIK_OK = 0,
   CHRONIK_E_CANCELLED = 1,
-  CHRONIK_E_UNKNOWN = 2,             /* the outcome is in doubt: it may or may not have happened */
-  CHRONIK_E_INVALID_ARGUMENT = 3,    /* wrong whatever the state: don't retry */
-  CHRONIK_E_DEADLINE_EXCEEDED = 4,   /* the caller's deadline passed; the outcome is in doubt */
+  CHRONIK_E_UNKNOWN = 2,           /* the outcome is in doubt: it may or may not have happened */
+  CHRONIK_E_INVALID_ARGUMENT = 3,  /* wrong whatever the state: don't retry */
+  CHRONIK_E_DEADLINE_EXCEEDED = 4, /* the caller's deadline passed; the outcome is in doubt */
   CHRONIK_E_NOT_FOUND = 5,
   CHRONIK_E_ALREADY_EXISTS = 6,
   CHRONIK_E_PERMISSION_DENIED = 7,
@@ -69,21 +67,22 @@ enum {
   CHRONIK_E_ABORTED = 10,            /* lost against a concurrent change and nothing was done */
   CHRONIK_E_OUT_OF_RANGE = 11,       /* compacted away, or past the end */
   CHRONIK_E_UNIMPLEMENTED = 12,
-  CHRONIK_E_INTERNAL = 13,           /* a bug on the side that answers */
-  CHRONIK_E_UNAVAILABLE = 14,        /* not now; nothing was done: retry */
-  CHRONIK_E_DATA_LOSS = 15,          /* stored bytes are damaged or gone */
-  CHRONIK_E_NOT_LEADER = 32,         /* nothing was done: ask the leader */
-  CHRONIK_E_NO_SPACE = 33,           /* the disk is too full to accept more; nothing was done */
-  CHRONIK_E_FAILED = 34              /* the instance failed for good (say, a failed fsync): it accepts
-                                        nothing more, and what was in flight is in doubt */
+  CHRONIK_E_INTERNAL = 13,    /* a bug on the side that answers */
+  CHRONIK_E_UNAVAILABLE = 14, /* not now; nothing was done: retry */
+  CHRONIK_E_DATA_LOSS = 15,   /* stored bytes are damaged or gone */
+  CHRONIK_E_NOT_LEADER = 32,  /* nothing was done: ask the leader */
+  CHRONIK_E_NO_SPACE = 33,    /* the disk is too full to accept more; nothing was done */
+  CHRONIK_E_FAILED = 34       /* the instance failed for good (say, a failed fsync): it accepts
+                                 nothing more, and what was in flight is in doubt */
 };
 
-/* Detail of a failure. The message lives inside the struct, so it outlives its maker. A function that
- * takes `chronik_error* error` accepts NULL, and fills it exactly when it returns non-zero. */
+/* Detail of a failure. The message lives inside the struct, so it outlives its maker. A function
+ * that takes `chronik_error* error` accepts NULL, and fills it exactly when it returns non-zero. */
 typedef struct chronik_error {
   uint32_t struct_size;
-  int32_t code;       /* same value that the function returns */
-  char message[504];  /* UTF-8, NUL-terminated, one line, no final full stop */
+  int32_t code;      /* same value that the function returns */
+  int32_t detail;    /* a code of the component's own, or 0; the stream machine uses Kafka's */
+  char message[500]; /* UTF-8, NUL-terminated, one line, no final full stop */
 } chronik_error;
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
@@ -111,12 +110,14 @@ struct chronik_buffer {
 /* Receives bytes in pieces; used where the length isn't known beforehand. */
 typedef struct chronik_sink {
   void* context;
-  /* Takes a copy of `bytes`. [serial] of the call that was given the sink. Non-zero: stop, pass on. */
+  /* Takes a copy of `bytes`. [serial] of the call that was given the sink. Non-zero: stop, pass on.
+   */
   int32_t (*write)(void* context, chronik_slice bytes) CHRONIK_NOEXCEPT;
 } chronik_sink;
 
 /* A unit of work for a host executor. The caller owns the task and keeps it alive until `run` is
- * called, exactly once; `run` may reuse or free it. `next` and `reserved` belong to the host meanwhile. */
+ * called, exactly once; `run` may reuse or free it. `next` and `reserved` belong to the host
+ * meanwhile. */
 typedef struct chronik_task chronik_task;
 struct chronik_task {
   void (*run)(chronik_task* self) CHRONIK_NOEXCEPT;
@@ -127,7 +128,7 @@ struct chronik_task {
 /* ---- Options --------------------------------------------------------------------------------- */
 
 enum {
-  CHRONIK_OPTION_BOOL = 1,     /* true | false */
+  CHRONIK_OPTION_BOOL = 1, /* true | false */
   CHRONIK_OPTION_I64 = 2,
   CHRONIK_OPTION_U64 = 3,
   CHRONIK_OPTION_F64 = 4,
@@ -167,7 +168,8 @@ typedef struct chronik_value {
     int64_t i64;  /* I64, DURATION (nanoseconds) */
     double f64;
   } number;
-  chronik_slice text; /* the text as written, NUL-terminated behind `size`; lives as long as the config */
+  chronik_slice
+      text; /* the text as written, NUL-terminated behind `size`; lives as long as the config */
 } chronik_value;
 
 /* The options of one instance. Valid until create() returns. */
@@ -209,7 +211,8 @@ typedef struct chronik_host {
   /* Messages below this level are dropped; reading it first saves formatting. */
   const int32_t* log_level;
 
-  /* Writes one structured line, labelled with the instance. Never per record. [any] [nonblocking] */
+  /* Writes one structured line, labelled with the instance. Never per record. [any] [nonblocking]
+   */
   void (*log)(void* context, int32_t level, chronik_slice message) CHRONIK_NOEXCEPT;
 
   /* Time in nanoseconds; virtual under simulation. [any] [nonblocking] */
@@ -230,18 +233,19 @@ typedef struct chronik_host {
    * [nonblocking] */
   void (*post_blocking)(void* context, chronik_task* task) CHRONIK_NOEXCEPT;
 
-  /* A buffer of `size` bytes, uninitialised, aligned to `alignment` (a power of two up to 4096), with
-   * one reference. The bytes may be written by the caller until it shares the buffer. Aborts the
-   * process when memory is exhausted, so never NULL. [any] [nonblocking] */
-  chronik_buffer* (*buffer_alloc)(void* context, uint64_t size, uint32_t alignment) CHRONIK_NOEXCEPT;
+  /* A buffer of `size` bytes, uninitialised, aligned to `alignment` (a power of two up to 4096),
+   * with one reference. The bytes may be written by the caller until it shares the buffer. Aborts
+   * the process when memory is exhausted, so never NULL. [any] [nonblocking] */
+  chronik_buffer* (*buffer_alloc)(void* context, uint64_t size, uint32_t alignment)CHRONIK_NOEXCEPT;
 
-  /* Reports that this instance can't go on (a failed fsync, a broken invariant). Returns at once; the
-   * host then takes the instance out of service. The first report counts. [any] [nonblocking] */
+  /* Reports that this instance can't go on (a failed fsync, a broken invariant). Returns at once;
+   * the host then takes the instance out of service. The first report counts. [any] [nonblocking]
+   */
   void (*fatal)(void* context, const chronik_error* error) CHRONIK_NOEXCEPT;
 
   /* An extension's struct by id ("chronik.file-io/1"), or NULL. Lives as long as the host.
    * [any] [nonblocking] */
-  const void* (*get_extension)(void* context, const char* id) CHRONIK_NOEXCEPT;
+  const void* (*get_extension)(void* context, const char* id)CHRONIK_NOEXCEPT;
 } chronik_host;
 
 /* ---- Descriptor ------------------------------------------------------------------------------ */
@@ -269,8 +273,8 @@ typedef struct chronik_component_vtable {
    * `chronikd --check-config`. [control] [nonblocking] */
   int32_t (*validate)(const chronik_config* config, chronik_error* error) CHRONIK_NOEXCEPT;
 
-  /* Makes an instance; starts nothing and touches no file. `environment` is the kind's own struct of
-   * callbacks and facts (chronik_log_storage_environment, ...), valid until destroy() returns.
+  /* Makes an instance; starts nothing and touches no file. `environment` is the kind's own struct
+   * of callbacks and facts (chronik_log_storage_environment, ...), valid until destroy() returns.
    * On failure *instance stays NULL. [control] [nonblocking] */
   int32_t (*create)(const chronik_host* host, const void* environment, const chronik_config* config,
                     void** instance, chronik_error* error) CHRONIK_NOEXCEPT;
@@ -282,26 +286,27 @@ typedef struct chronik_component_vtable {
    * failed start. [control] [nonblocking] [created|started] */
   void (*stop)(void* instance, chronik_done done) CHRONIK_NOEXCEPT;
 
-  /* Frees the instance. Only after `done`, or if start() was never called. [control] [nonblocking] */
+  /* Frees the instance. Only after `done`, or if start() was never called. [control] [nonblocking]
+   */
   void (*destroy)(void* instance) CHRONIK_NOEXCEPT;
 
   /* An extension of the instance by id, or NULL; optional (NULL). [any] [nonblocking] [created] */
-  const void* (*get_extension)(void* instance, const char* id) CHRONIK_NOEXCEPT;
+  const void* (*get_extension)(void* instance, const char* id)CHRONIK_NOEXCEPT;
 } chronik_component_vtable;
 
 typedef struct chronik_component {
   uint32_t struct_size;
-  uint32_t kind;           /* CHRONIK_KIND_* */
-  const char* name;        /* used in configs: "segment_wal"; [a-z][a-z0-9_]* */
-  const char* doc;         /* one sentence */
+  uint32_t kind;            /* CHRONIK_KIND_* */
+  const char* name;         /* used in configs: "segment_wal"; [a-z][a-z0-9_]* */
+  const char* doc;          /* one sentence */
   uint16_t interface_major; /* CHRONIK_<KIND>_MAJOR it was compiled with */
   uint16_t interface_minor;
   uint32_t option_count;
   uint32_t option_stride;
   uint32_t reserved;
-  uint64_t capabilities;   /* CHRONIK_<KIND>_CAP_* bits */
+  uint64_t capabilities; /* CHRONIK_<KIND>_CAP_* bits */
   const chronik_option* options;
-  const void* vtable;      /* chronik_<kind>_vtable */
+  const void* vtable; /* chronik_<kind>_vtable */
 } chronik_component;
 
 /* The one symbol that a plugin library exports: a constant object named CHRONIK_PLUGIN_SYMBOL.
