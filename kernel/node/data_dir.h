@@ -100,4 +100,7 @@ class DataDir {
 // the formatting itself failed.
 Result<DataDir> open_data_dir(const DataDirSpec& spec);
 
+// The checks of open_data_dir() but for the lock, for --check-config: changes nothing on disk.
+Status check_data_dir(const DataDirSpec& spec);
+
 }  // namespace chronik
