@@ -91,15 +91,22 @@ void Controller::on_serving(GroupId group, bool serving) {
   answer_waiting();
 }
 
-void Controller::register_node(NodeInfo self, std::function<void(Status)> done) {
-  when_serving_ = [this, self = std::move(self), done = std::move(done)]() mutable {
-    const auto known = image_->nodes.find(self.id);
-    if (known != image_->nodes.end() && known->second == self) return done({});
-    propose(RegisterNode{self}, [done = std::move(done)](const chronik_outcome& outcome) {
-      done(Status::from_abi(outcome.status, sdk::view(outcome.message)));
-    });
-  };
+void Controller::when_serving(std::function<void()> ready) {
+  when_serving_ = std::move(ready);
   if (metadata_serving_) std::exchange(when_serving_, nullptr)();
+}
+
+void Controller::register_node(NodeInfo self, std::function<void(Status)> done) {
+  const auto registered = [this, done = std::move(done)](const Status& status) {
+    registered_ = true;
+    for (chronik_admin_request* request : std::exchange(waiting_admin_, {})) admin(request);
+    done(status);
+  };
+  const auto known = image_->nodes.find(self.id);
+  if (known != image_->nodes.end() && known->second == self) return registered({});
+  propose(RegisterNode{std::move(self)}, [registered](const chronik_outcome& outcome) {
+    registered(Status::from_abi(outcome.status, sdk::view(outcome.message)));
+  });
 }
 
 void Controller::stop() {
@@ -115,12 +122,14 @@ void Controller::stop() {
   for (chronik_admin_request* request : std::exchange(waiting_producers_, {})) {
     answer(request, why);
   }
+  for (chronik_admin_request* request : std::exchange(waiting_admin_, {})) answer(request, why);
 }
 
 // ---- Admin requests -----------------------------------------------------------------------------
 
 void Controller::admin(chronik_admin_request* request) {
   if (stopping_) return answer(request, Status(Code::kUnavailable, "the node is stopping"));
+  if (!registered_) return waiting_admin_.push_back(request);
   switch (request->kind) {
     case CHRONIK_ADMIN_TOPIC_CREATE: return create_topic(request);
     case CHRONIK_ADMIN_TOPIC_DELETE: return delete_topic(request);

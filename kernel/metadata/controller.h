@@ -61,6 +61,8 @@ class Controller {
   void on_image(MetadataImagePtr image);
   // A group of this node began or ceased to answer; group 0 too.
   void on_serving(GroupId group, bool serving);
+  // Calls `ready` once group 0 serves and the first routing snapshot is out.
+  void when_serving(std::function<void()> ready);
   // Registers this node (address, stores) with the metadata group, once that serves; `done`
   // follows.
   void register_node(NodeInfo self, std::function<void(Status)> done);
@@ -76,6 +78,8 @@ class Controller {
     std::string message;
   };
   const std::vector<Problem>& problems() const { return problems_; }
+  // Whether register_node() has ended: admin requests wait for it.
+  bool registered() const { return registered_; }
   const MetadataImage& image() const { return *image_; }
 
  private:
@@ -111,6 +115,7 @@ class Controller {
   MetadataImagePtr image_;
   bool metadata_serving_ = false;  // the image is as new as anything acknowledged
   bool swept_ = false;             // groups of topics deleted while the node was down are gone
+  bool registered_ = false;
   bool stopping_ = false;
   bool unpublished_ = false;  // leaders_ is newer than the routing snapshot
   std::unordered_map<GroupId, Local> locals_;
@@ -119,6 +124,7 @@ class Controller {
   std::vector<Waiting> waiting_creates_;
   std::vector<Waiting> waiting_deletes_;
   std::function<void()> when_serving_;
+  std::vector<chronik_admin_request*> waiting_admin_;  // until registered
 
   uint64_t next_producer_ = 0;  // of the block this node holds
   uint64_t end_producer_ = 0;

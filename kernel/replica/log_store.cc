@@ -2,18 +2,9 @@
 
 #include <cstring>
 
-#include "base/check.h"
+#include "plugin/abi_status.h"
 
 namespace chronik {
-namespace {
-
-int32_t call_visitor(void* context, const chronik_log_group* group) {
-  (*static_cast<const std::function<void(const chronik_log_group&)>*>(context))(*group);
-  return 0;
-}
-
-}  // namespace
-
 LogStore::LogStore(std::string name, bool is_volatile)
     : name_(std::move(name)), is_volatile_(is_volatile) {}
 
@@ -27,34 +18,23 @@ const chronik_log_storage_environment* LogStore::environment(const unsigned char
   return &environment_;
 }
 
-void LogStore::attach(const chronik_log_storage_vtable* vtable, void* instance) {
-  vtable_ = vtable;
-  instance_ = instance;
-}
-
 Status LogStore::submit(LogBatch& batch, WriteListener* listener) {
-  const chronik_log_batch view = batch.view();
-  chronik_error error{};
-  const int32_t code =
-      vtable_->submit(instance_, &view, reinterpret_cast<uint64_t>(listener), &error);
-  return Status::from_abi(code, error.message);
+  return to_kernel(storage_->submit(batch.view(), reinterpret_cast<uint64_t>(listener)));
 }
 
 Status LogStore::read(chronik_log_read request, ReadListener* listener) {
   request.struct_size = sizeof request;
   request.token = reinterpret_cast<uint64_t>(listener);
-  return Status::from_abi(vtable_->read(instance_, &request));
+  return to_kernel(storage_->read(request));
 }
 
 Status LogStore::visit(GroupId group,
                        const std::function<void(const chronik_log_group&)>& visitor) const {
-  return Status::from_abi(vtable_->group(instance_, group.value, call_visitor,
-                                         const_cast<void*>(static_cast<const void*>(&visitor))));
+  return to_kernel(storage_->group(group.value, visitor));
 }
 
 Status LogStore::visit_all(const std::function<void(const chronik_log_group&)>& visitor) const {
-  return Status::from_abi(vtable_->scan_groups(
-      instance_, call_visitor, const_cast<void*>(static_cast<const void*>(&visitor))));
+  return to_kernel(storage_->scan_groups(visitor));
 }
 
 void LogStore::complete(void* /*context*/, const chronik_log_completion* completions,

@@ -13,7 +13,7 @@
 
 #include "base/ids.h"
 #include "base/status.h"
-#include "chronik/abi/log_storage.h"
+#include "chronik/host/log_storage.hpp"
 #include "replica/log_batch.h"
 
 namespace chronik {
@@ -40,8 +40,8 @@ class LogStore {
 
   // What the instance is created with. `uuid`: 16 bytes.
   const chronik_log_storage_environment* environment(const unsigned char* uuid);
-  // The started instance; before any other call.
-  void attach(const chronik_log_storage_vtable* vtable, void* instance);
+  // The started instance, which outlives this; before any other call.
+  void attach(host::LogStorage& storage) { storage_ = &storage; }
 
   const std::string& name() const { return name_; }
   bool is_volatile() const { return is_volatile_; }
@@ -66,8 +66,7 @@ class LogStore {
   const std::string name_;
   const bool is_volatile_;
   chronik_log_storage_environment environment_{};
-  const chronik_log_storage_vtable* vtable_ = nullptr;
-  void* instance_ = nullptr;
+  host::LogStorage* storage_ = nullptr;
   std::atomic<bool> low_space_{false};
 };
 

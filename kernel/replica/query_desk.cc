@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "plugin/abi_status.h"
 #include "replica/outcome.h"
 
 namespace chronik {
@@ -84,8 +85,8 @@ void QueryDesk::fail_all(const Status& why) {
 QueryDesk::Outcome QueryDesk::try_answer(chronik_query_request* request, Index applied, bool wait) {
   value_.clear();
   chronik_answer machine_answer;
-  const Status status =
-      machine_.query(request->kind, request->arg, request->body, &value_, machine_answer);
+  const Status status = to_kernel(machine_.query(request->kind, request->arg,
+                                                 sdk::view(request->body), value_, machine_answer));
   if (status.ok() && machine_answer.kind == CHRONIK_ANSWER_LOG_RANGE) {
     read_range(request, machine_answer, applied);
     return Outcome::kAnswered;

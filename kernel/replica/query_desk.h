@@ -19,7 +19,7 @@ namespace chronik {
 
 class QueryDesk {
  public:
-  QueryDesk(GroupId group, Machine& machine, LogStore& store)
+  QueryDesk(GroupId group, host::StateMachine& machine, LogStore& store)
       : group_(group), machine_(machine), store_(store) {}
   QueryDesk(const QueryDesk&) = delete;
   QueryDesk& operator=(const QueryDesk&) = delete;
@@ -48,7 +48,7 @@ class QueryDesk {
   void read_range(chronik_query_request* request, const chronik_answer& answer, Index applied);
 
   const GroupId group_;
-  Machine& machine_;
+  host::StateMachine& machine_;
   LogStore& store_;
   std::string value_;  // scratch
   std::vector<Parked> parked_;

@@ -1,4 +1,5 @@
 // Opens a replica: turns what the log storage holds of a group into the core's initial state.
+#include "plugin/abi_status.h"
 #include "replica/replica.h"
 
 namespace chronik {
@@ -55,8 +56,7 @@ Result<Recovered> recover(const chronik_log_group& group) {
 }  // namespace
 
 Result<std::unique_ptr<PartitionReplica>> PartitionReplica::open(ReplicaOptions options,
-                                                                 LogStore& store,
-                                                                 std::unique_ptr<Machine> machine,
+                                                                 LogStore& store, Machine machine,
                                                                  ReplicaHost& host) {
   Result<Recovered> recovered = Status(Code::kNotFound, "not visited");
   const Status visited = store.visit(
@@ -75,7 +75,7 @@ Result<std::unique_ptr<PartitionReplica>> PartitionReplica::open(ReplicaOptions 
   if (!recovered.ok()) return recovered.status().annotate(where);
   const auto& checkpoint = recovered->meta.checkpoint;
   if (checkpoint && checkpoint->index == recovered->initial.applied) {
-    CHRONIK_TRY(machine->restore(checkpoint->machine, checkpoint->index)
+    CHRONIK_TRY(to_kernel(machine->restore(checkpoint->machine, checkpoint->index.value))
                     .annotate(where + ": restoring the state machine"));
   }
   return std::unique_ptr<PartitionReplica>(

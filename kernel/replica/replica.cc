@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "chronik/sdk/base.hpp"
+#include "plugin/abi_status.h"
 #include "replica/outcome.h"
 
 namespace chronik {
@@ -40,23 +41,21 @@ const chronik_entry& at(const chronik_entry* entries, uint32_t stride, uint32_t 
 
 }  // namespace
 
-PartitionReplica::PartitionReplica(ReplicaOptions options, LogStore& store,
-                                   std::unique_ptr<Machine> machine, ReplicaHost& host,
-                                   raft::InitialState initial, GroupMeta meta, bool exists)
+PartitionReplica::PartitionReplica(ReplicaOptions options, LogStore& store, Machine machine,
+                                   ReplicaHost& host, raft::InitialState initial, GroupMeta meta,
+                                   bool exists)
     : options_(std::move(options)),
       store_(store),
       host_(host),
       machine_(std::move(machine)),
       core_(options_.raft, initial, host.random()),
-      queries_(options_.group, *machine_, store),
+      queries_(options_.group, *machine_.instance, store),
       meta_(std::move(meta)),
       must_create_(!exists),
       written_(initial.last_index),
       durable_(initial.last_index),
       applied_(initial.applied),
-      committed_(initial.applied) {
-  prepared_.struct_size = sizeof prepared_;
-}
+      committed_(initial.applied) {}
 
 PartitionReplica::~PartitionReplica() = default;
 
@@ -393,7 +392,8 @@ bool PartitionReplica::apply_entries(const chronik_entry* entries, uint32_t coun
 
 bool PartitionReplica::apply_run(const chronik_entry* entries, uint32_t count, uint32_t stride) {
   results_.assign(count, chronik_result{sizeof(chronik_result), 0, 0, 0, 0, {nullptr, 0}});
-  if (Status status = machine_->apply(entries, count, stride, results_.data()); !status.ok()) {
+  if (Status status = to_kernel(machine_->apply(entries, count, stride, results_.data()));
+      !status.ok()) {
     fence(status.annotate("the state machine can't apply entry " + std::to_string(entries->index)));
     return false;
   }
@@ -425,7 +425,7 @@ void PartitionReplica::update_serving() {
   const bool now = fenced_.ok() && !closed_ && core_.is_leader() && core_.has_applied_in_term();
   if (now == serving_) return;
   serving_ = now;
-  machine_->on_leadership(core_.term(), serving_);
+  machine_->on_leadership(core_.term().value, serving_);
   if (!serving_) host_.release(proposals_.abandon(kLostLeadership.data()));
   host_.on_serving(*this, serving_);
   if (!serving_) return;
@@ -434,9 +434,9 @@ void PartitionReplica::update_serving() {
 }
 
 GroupMeta PartitionReplica::meta_with_checkpoint() {
-  Result<std::string> saved = machine_->save();
-  if (saved.ok()) {
-    meta_.checkpoint = Checkpoint{applied_, core_.configuration(), std::move(saved).value()};
+  std::string saved;
+  if (machine_->save(saved).ok()) {
+    meta_.checkpoint = Checkpoint{applied_, core_.configuration(), std::move(saved)};
     applied_bytes_ = 0;
   }
   return meta_;
@@ -502,7 +502,7 @@ void PartitionReplica::describe(chronik_group_status& status) {
   status.applied_index = applied_.value;
   chronik_answer bounds;
   std::string ignored;
-  if (machine_->query(CHRONIK_QUERY_BOUNDS, 0, {}, &ignored, bounds).ok()) {
+  if (machine_->query(CHRONIK_QUERY_BOUNDS, 0, {}, ignored, bounds).ok()) {
     status.start_key = bounds.start_key;
     status.end_key = bounds.end_key;
   }

@@ -57,8 +57,7 @@ class PartitionReplica {
  public:
   // Errors: kDataLoss: what the log storage holds makes no sense; the machine's own from restore().
   static Result<std::unique_ptr<PartitionReplica>> open(ReplicaOptions options, LogStore& store,
-                                                        std::unique_ptr<Machine> machine,
-                                                        ReplicaHost& host);
+                                                        Machine machine, ReplicaHost& host);
   ~PartitionReplica();
 
   // Campaigns at once if it is the group's only voter.
@@ -99,7 +98,7 @@ class PartitionReplica {
 
   GroupId group() const { return options_.group; }
   LogStore& store() { return store_; }
-  Machine& machine() { return *machine_; }
+  host::StateMachine& machine() { return *machine_.instance; }
   bool serving() const { return serving_; }
   // Ticks do something: a group of one needs none.
   bool wants_ticks() const;
@@ -120,8 +119,8 @@ class PartitionReplica {
     bool own_write;  // false: rides on the write before it
   };
 
-  PartitionReplica(ReplicaOptions options, LogStore& store, std::unique_ptr<Machine> machine,
-                   ReplicaHost& host, raft::InitialState initial, GroupMeta meta, bool exists);
+  PartitionReplica(ReplicaOptions options, LogStore& store, Machine machine, ReplicaHost& host,
+                   raft::InitialState initial, GroupMeta meta, bool exists);
 
   // Proposals.
   Status check_admission(uint64_t bytes) const;
@@ -149,7 +148,7 @@ class PartitionReplica {
   const ReplicaOptions options_;
   LogStore& store_;
   ReplicaHost& host_;
-  std::unique_ptr<Machine> machine_;
+  Machine machine_;
   raft::Raft core_;
   ProposalQueue proposals_;
   QueryDesk queries_;

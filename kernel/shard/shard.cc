@@ -252,8 +252,7 @@ void Shard::fail_store(LogStore& store) {
 
 // ---- Replicas -----------------------------------------------------------------------------------
 
-Status Shard::open_replica(ReplicaOptions options, LogStore& store,
-                           std::unique_ptr<Machine> machine) {
+Status Shard::open_replica(ReplicaOptions options, LogStore& store, Machine machine) {
   const GroupId group = options.group;
   CHRONIK_CHECK(find(group) == nullptr, "a group has one replica per node");
   if (phase_ != Phase::kRunning) return stopping();
@@ -267,27 +266,30 @@ Status Shard::open_replica(ReplicaOptions options, LogStore& store,
   return {};
 }
 
-void Shard::delete_replica(GroupId group, std::function<void()> done) {
+void Shard::delete_replica(GroupId group, LogStore& store, std::function<void()> done) {
   if (PartitionReplica* replica = find(group)) {
     replica->close(Status(Code::kNotFound, "the topic was deleted"));
   }
-  deletions_.push_back({group, std::move(done)});
+  deletions_.push_back({group, &store, std::move(done)});
 }
 
 // A closed replica goes once its writes have ended; its data goes with the same turn's deletion.
 void Shard::delete_closed() {
   std::erase_if(deletions_, [&](Deletion& deletion) {
     PartitionReplica* replica = find(deletion.group);
-    if (replica == nullptr) {
-      if (deletion.done) deletion.done();
+    if (replica != nullptr) {
+      if (!replica->idle()) return false;
+      std::erase(ready_, replica);
+      replicas_.erase(deletion.group);
+    }
+    // A replica that was closed before its first write has left nothing to delete.
+    if (!deletion.store->visit(deletion.group, [](const chronik_log_group&) {}).ok()) {
+      deletion.done();
       return true;
     }
-    if (!replica->idle()) return false;
-    PendingWrite& write = batch_for(replica->store());
+    PendingWrite& write = batch_for(*deletion.store);
     write.batch().remove(deletion.group);
     write.after() = std::move(deletion.done);
-    std::erase(ready_, replica);
-    replicas_.erase(deletion.group);
     submit(*std::exchange(filling_, {}).front());
     return true;
   });

@@ -80,9 +80,10 @@ class Shard final : public ReplicaHost {
   Mailbox& mailbox() { return mailbox_; }
 
   // Pre: no replica of that group is here.
-  Status open_replica(ReplicaOptions options, LogStore& store, std::unique_ptr<Machine> machine);
-  // Closes the group's replica and deletes its data; `done` follows when that is durable.
-  void delete_replica(GroupId group, std::function<void()> done);
+  Status open_replica(ReplicaOptions options, LogStore& store, Machine machine);
+  // Closes the group's replica, if it has one here, and deletes its data in `store`; `done` follows
+  // when that is durable.
+  void delete_replica(GroupId group, LogStore& store, std::function<void()> done);
   PartitionReplica* find(GroupId group);
   void describe(std::vector<GroupStatus>& out);
 
@@ -105,8 +106,8 @@ class Shard final : public ReplicaHost {
   enum class Phase { kRunning, kDraining, kClosing, kSaving, kStopped };
   struct Deletion {
     GroupId group;
+    LogStore* store;
     std::function<void()> done;
-    bool submitted = false;
   };
   struct QueryDeadline {
     int64_t at_ns;
@@ -149,8 +150,8 @@ class Shard final : public ReplicaHost {
   std::unordered_map<GroupId, std::unique_ptr<PartitionReplica>> replicas_;
   std::vector<PartitionReplica*> ready_;    // woken since the last collect()
   std::vector<PartitionReplica*> working_;  // of this pass
-  int64_t next_tick_ns_ = 0;    // 0: no replica wants ticks
-  bool recheck_ticks_ = false;  // a replica came, or began or ceased to lead
+  int64_t next_tick_ns_ = 0;                // 0: no replica wants ticks
+  bool recheck_ticks_ = false;              // a replica came, or began or ceased to lead
   std::priority_queue<QueryDeadline, std::vector<QueryDeadline>, std::greater<>> query_deadlines_;
   std::vector<Deletion> deletions_;
 
