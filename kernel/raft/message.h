@@ -2,8 +2,7 @@
 //
 // Messages are one-way and may be lost, repeated and reordered; a response is just another message.
 // `term` is the sender's term, except that a pre-vote names the term it would campaign at, and that
-// messages which only pass through a replica on their way to the leader (ForwardedProposal,
-// TransferLeadership, ReadIndexRequest) carry term 0.
+// messages which only pass on a client's wish (ForwardedProposal, ReadIndexRequest) carry term 0.
 #pragma once
 
 #include <cstdint>

@@ -44,6 +44,10 @@ struct Options {
 
   // Reads.
   ReadOnlyMode read_only = ReadOnlyMode::kSafe;
+  // How long a quorum's answer to a heartbeat lets the leader serve reads, counted from before that
+  // heartbeat was sent: at most (election_tick - 1) tick intervals less what clocks may drift apart
+  // in that time. 0: no lease.
+  int64_t lease_ns = 0;
 
   // Membership.
   bool disable_conf_change_validation =
@@ -51,8 +55,15 @@ struct Options {
   bool step_down_on_removal =
       false;  // a leader that applied its own removal or demotion steps down
 
-  bool disable_proposal_forwarding =
-      false;  // followers refuse proposals instead of passing them on
+  // Followers refuse proposals instead of passing them on.
+  bool disable_proposal_forwarding = false;
+
+  // Whether a broken invariant aborts the process at once, instead of making the core inert.
+#ifdef CHRONIK_DEBUG_CHECKS
+  bool abort_when_broken = true;
+#else
+  bool abort_when_broken = false;
+#endif
 
   // The driver takes the next Ready before the last one is durable (ready.h).
   bool async_storage_writes = true;

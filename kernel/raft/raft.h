@@ -23,7 +23,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,9 +30,12 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "raft/configuration.h"
+#include "raft/fence.h"
 #include "raft/message.h"
 #include "raft/options.h"
+#include "raft/raft_log.h"
 #include "raft/ready.h"
+#include "raft/role.h"
 #include "raft/types.h"
 
 namespace chronik::raft {
@@ -54,8 +56,6 @@ struct Proposal {
   Payload payload;
 };
 
-enum class ProgressState : uint8_t { kProbe, kReplicate, kSnapshot };
-
 // A leader's view of one member, for status and tests.
 struct ProgressView {
   ReplicaId replica;
@@ -75,14 +75,14 @@ class Raft {
  public:
   // `random` must outlive the core. Pre: options and state are consistent; see broken() otherwise.
   Raft(Options options, InitialState state, Random& random);
-  ~Raft();
-  Raft(Raft&&) noexcept;
-  Raft& operator=(Raft&&) noexcept;
+  Raft(const Raft&) = delete;
+  Raft& operator=(const Raft&) = delete;
 
   // ---- Input -----------------------------------------------------------------------------------
 
-  // One unit of time passed. No effect while quiesced.
-  void tick();
+  // One unit of time passed. No effect while quiesced. `now_ns`: of a monotonic clock, for leases
+  // only.
+  void tick(int64_t now_ns = 0);
 
   // A message arrived. Errors: kNotLeader or kResourceExhausted for a proposal that was dropped;
   // kInvalidArgument for a message that isn't for this replica. Most messages that no longer matter
@@ -128,10 +128,11 @@ class Raft {
   // refused until that happened or an election timeout went by.
   void transfer_leader(ReplicaId transferee);
 
-  // Asks for a read index under `context` (unique among reads in progress, not 0). The answer is a
+  // Asks for a read index under `context` (not 0, unique among reads in progress). The answer is a
   // ReadState or a failed read in some later Ready; or neither, if a message was lost: time out and
-  // ask again. Errors: kNotLeader: no leader is known.
-  Status read_index(uint64_t context);
+  // ask again. `now_ns`: of the clock that tick() was given, sampled after the read was taken from
+  // its queue; only lease-based reads look at it. Errors: kNotLeader: no leader is known.
+  Status read_index(uint64_t context, int64_t now_ns = 0);
 
   // A follower forgets its leader but stays in its term, and so would vote for another. Not with
   // lease-based reads.
@@ -199,8 +200,8 @@ class Raft {
   // True if this replica is counted in elections and commits.
   bool is_voter() const;
   bool has_applied_in_term() const;  // leader: the empty entry of its term is applied
-  // Leader with a lease, right now: lease reads may be served. Ticks must be up to date.
-  bool has_lease() const;
+  // Leader whose lease covers `now_ns`: lease-based reads are served without asking anybody.
+  bool has_lease(int64_t now_ns) const;
   bool quiesced() const;
   ReplicaId transferee() const;  // of the transfer in progress
   uint64_t uncommitted_size() const;
@@ -225,8 +226,114 @@ class Raft {
   void set_randomized_election_timeout_for_test(uint32_t ticks);
 
  private:
-  class Core;
-  std::unique_ptr<Core> core_;
+  class Input;  // one call from outside: see raft.cc
+
+  // ---- Roles (election.cc) ---------------------------------------------------------------------
+  void reset(Term term);
+  void become_follower(Term term, ReplicaId leader);
+  void become_pre_candidate();
+  void become_candidate();
+  void become_leader();
+  enum class Campaign { kPreVote, kVote, kTransfer };
+  void start_campaign(Campaign kind);
+  void ask_for_votes(Campaign kind);
+  bool promotable() const;
+  bool in_vote_lease() const;
+  bool quorum_active() const;
+  void tick_election();
+  void tick_leader();
+  void tick_storage();
+
+  // ---- Messages --------------------------------------------------------------------------------
+  bool passes_term(const Message& message);
+  void answer_lower_term(const Message& message);
+  Status on(const Message& message, RequestVote& body);            // election.cc
+  Status on(const Message& message, RequestVoteResponse& body);    // election.cc
+  Status on(const Message& message, AppendEntries& body);          // follower.cc
+  Status on(const Message& message, Heartbeat& body);              // follower.cc
+  Status on(const Message& message, InstallSnapshot& body);        // follower.cc
+  Status on(const Message& message, AppendEntriesResponse& body);  // leader.cc
+  Status on(const Message& message, HeartbeatResponse& body);      // leader.cc
+  Status on(const Message& message, ForwardedProposal& body);      // proposal.cc
+  Status on(const Message& message, TransferLeadership& body);     // transfer.cc
+  Status on(const Message& message, TimeoutNow& body);             // transfer.cc
+  Status on(const Message& message, ReadIndexRequest& body);       // reads.cc
+  Status on(const Message& message, ReadIndexResponse& body);      // reads.cc
+  Status on(const Message& message, Quiesce& body);                // quiescence.cc
+  bool follow_sender(const Message& message);
+  bool restore(InstallSnapshot& body);
+  void send(ReplicaId to, MessageBody body);
+  void send_with_term(ReplicaId to, Term term, MessageBody body);
+  void send_after_persist(ReplicaId to, Term term, MessageBody body);
+
+  // ---- Leading (leader.cc) ---------------------------------------------------------------------
+  Leader* leading() { return std::get_if<Leader>(&role_); }
+  const Leader* leading() const { return std::get_if<Leader>(&role_); }
+  void broadcast_append(Leader& leader);
+  void broadcast_heartbeat(Leader& leader);
+  // Sends one append, or what the member needs instead. Returns whether something was sent.
+  bool maybe_send_append(Progress& member, bool even_if_empty);
+  bool send_snapshot(Progress& member);
+  bool maybe_commit(Leader& leader);
+  bool committed_in_term() const;
+  InflightLimits inflight_limits() const;
+
+  // ---- Proposals and membership (proposal.cc, conf_change.cc) -----------------------------------
+  void append_as_leader(Leader& leader, Entry entry);
+  void finish_append(Leader& leader);
+  Status propose_entries(std::vector<Entry> entries);
+  Status admit_conf_change(Leader& leader, Entry& entry, Index index);
+  Status forward(Entry entry);
+  void maybe_auto_leave();
+  void switch_to(Configuration next);
+
+  // ---- Reads and transfer (reads.cc, transfer.cc) -----------------------------------------------
+  void start_read(Leader& leader, ReplicaId origin, uint64_t context, int64_t now_ns);
+  void join_read_round(Leader& leader, PendingRead read);
+  void answer_read(const PendingRead& read);
+  void release_confirmed_reads(Leader& leader);
+  void release_postponed_reads(Leader& leader);
+  void fail_reads(Leader& leader);
+  void send_timeout_now(Leader& leader, ReplicaId to);
+
+  // ---- Everybody's state -----------------------------------------------------------------------
+  Options options_;
+  Random& random_;
+  Fence fence_;
+  Term term_;
+  ReplicaId vote_;
+  Configuration configuration_;
+  RaftLog log_;
+  RoleState role_;
+  Trace* trace_ = nullptr;
+
+  uint32_t election_elapsed_ =
+      0;  // ticks since the leader was heard, the vote cast, or the last check
+  uint32_t election_timeout_ = 0;  // this time's, randomised
+  uint32_t storage_stall_ = 0;     // ticks that the oldest write has been waiting for
+  int64_t now_ns_ = 0;             // at the last tick
+  bool quiesced_ = false;
+  // Votes respect the lease of a leader that was heard from; not after a wake-up, when the silence
+  // may have lasted longer than ticks tell. With lease-based reads a restarted voter begins with a
+  // lease, since it may have given one before.
+  bool vote_lease_ = false;
+  bool restarted_ = false;
+
+  std::optional<InstallSnapshot> offered_snapshot_;  // to send
+  Payload received_snapshot_;                        // to install
+
+  // ---- What the next Ready will say (ready.cc) -------------------------------------------------
+  std::vector<Message> messages_;
+  std::vector<Message> messages_after_persist_;
+  std::vector<Fetch> fetches_;
+  std::vector<SnapshotRequest> snapshot_requests_;
+  std::vector<ReadState> reads_;
+  std::vector<uint64_t> failed_reads_;
+  bool read_round_open_ = false;  // the last read round's heartbeats haven't left yet
+  HardState reported_hard_;
+  SoftState reported_soft_;
+  uint64_t writes_issued_ = 0;  // sequence of the last PersistMark
+  uint64_t writes_durable_ = 0;
 };
 
 }  // namespace chronik::raft
