@@ -132,6 +132,7 @@ FakeNode::FakeNode(const Options& options) : options_(options) {
       {
         const std::lock_guard lock(node.mutex_);
         for (auto& [id, group] : node.groups_) waited |= std::erase(group.waiting, request) > 0;
+        node.changed_.notify_all();
       }
       if (waited) node.answer(request, false);
     });
