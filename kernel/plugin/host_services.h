@@ -46,8 +46,8 @@ class InstanceHost {
   const chronik_host* abi() const;
   const std::string& label() const;  // "segment_wal/main"
 
-  // Runs pending delayed tasks now; later post_after() calls count as post(). Call it just before
-  // the instance's stop(). Thread: control. Idempotent.
+  // Runs pending delayed tasks now; later delays are cut to a millisecond. Call it just before the
+  // instance's stop(). Thread: control. Idempotent.
   void begin_stop();
   // Waits until no task and no file chain of the instance is queued or running. Call it between the
   // end of stop() and destroy(), so that the callback that reported the end has returned as well.

@@ -18,8 +18,12 @@
  *   - Lack of space never fails an accepted batch: it waits, environment->on_space says so, and the
  *     batch goes on when space is back.
  *   - A compaction is durable before space is given back; a group's first index never goes back
- * below a value that was reported durable. An implementation knows nothing of Raft's rules, with
- * one exception: TRUNCATE_SUFFIX at or below the hard state's commit is CHRONIK_E_INVALID_ARGUMENT.
+ * below a value that was reported durable.
+ *
+ * An implementation knows nothing of Raft's rules, with one exception: entries at or below the hard
+ * state's commit are final. So TRUNCATE_SUFFIX at or below it is CHRONIK_E_INVALID_ARGUMENT, and so
+ * is a HARD_STATE that takes the commit back. (It lets a storage move committed entries to where
+ * they are never changed again.)
  *
  * Group ids, indexes and terms are the kernel's. The log of a fresh group begins after index 0,
  * term 0.
@@ -107,10 +111,13 @@ typedef struct chronik_log_completion {
 
 /* Where a read begins. */
 enum {
-  CHRONIK_LOG_FROM_INDEX = 1, /* at entry `from` */
-  CHRONIK_LOG_FROM_KEY =
-      2, /* at the lowest index among the entries with the greatest key <= `from` */
-  CHRONIK_LOG_FROM_TIME = 3 /* at the lowest index with time_ms >= `from` (as int64) */
+  /* at entry `from` */
+  CHRONIK_LOG_FROM_INDEX = 1,
+  /* at the lowest index among the entries with the greatest key <= `from`. If there is none: at the
+   * first entry of a log that was never compacted, else OUT_OF_RANGE */
+  CHRONIK_LOG_FROM_KEY = 2,
+  /* at the lowest index with time_ms >= `from` (as int64) */
+  CHRONIK_LOG_FROM_TIME = 3
 };
 
 typedef struct chronik_log_read {
@@ -124,8 +131,9 @@ typedef struct chronik_log_read {
   uint64_t token;
 } chronik_log_read;
 
-/* Entries of a read, consecutive, pinned until release(). An empty result with CHRONIK_OK means
- * that nothing lies between the start and end_index. CHRONIK_E_OUT_OF_RANGE: the start is compacted
+/* Entries of a read, consecutive, pinned until release(). There may be fewer than asked for: the
+ * reader goes on behind the last one. An empty result with CHRONIK_OK means that nothing lies
+ * between the start and end_index. CHRONIK_E_OUT_OF_RANGE: the start is compacted
  * away. CHRONIK_E_DATA_LOSS: stored bytes fail their checksum; wrong bytes are never returned. */
 typedef struct chronik_log_read_result chronik_log_read_result;
 struct chronik_log_read_result {
@@ -195,18 +203,20 @@ typedef struct chronik_log_storage_vtable {
 
   /* Accepts a batch; its completion carries `token`. Either the whole batch is accepted or nothing.
    *   RESOURCE_EXHAUSTED: too much is in flight; retry after the next completion, which will come.
-   *   INVALID_ARGUMENT: a gap, a mismatch of (index, term), an unknown group: a bug of the host.
+   *   INVALID_ARGUMENT: a gap, a mismatch of (index, term), an unknown group, operations on one
+   *   group larger than the implementation's bound: a bug of the host.
    *   FAILED: the instance has failed.
    * Payload owners are retained as needed; all else is borrowed. [any] [nonblocking] [started] */
   int32_t (*submit)(void* instance, const chronik_log_batch* batch, uint64_t token,
                     chronik_error* error) CHRONIK_NOEXCEPT;
 
   /* Visits one group with its accepted (not only durable) state, inside the call; NOT_FOUND if it
-   * doesn't exist. [any] [nonblocking] [started] */
+   * doesn't exist. The visitor must not call into the instance. [any] [nonblocking] [started] */
   int32_t (*group)(void* instance, uint64_t group, chronik_log_visitor visitor,
                    void* context) CHRONIK_NOEXCEPT;
 
-  /* Visits all groups. Returns what stopped it. [any] [may-block] [started] */
+  /* Visits all groups, in no order. Returns what stopped it. The visitor must not call into the
+   * instance. [any] [may-block] [started] */
   int32_t (*scan_groups)(void* instance, chronik_log_visitor visitor,
                          void* context) CHRONIK_NOEXCEPT;
 

@@ -1,0 +1,73 @@
+// LogStore: one named log storage instance as replicas and shards see it.
+//
+// It turns the ABI's tokens into listeners: a submit or read names an object of the caller's, which
+// is told of the outcome. Thread: submit and read may be called by all shards at once; listeners
+// are called on threads of the storage and must only hand over to their shard (or answer a reader).
+// The node owns it, makes it before the instance (whose environment it supplies), and destroys it
+// after.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+#include "base/ids.h"
+#include "base/status.h"
+#include "chronik/host/log_storage.hpp"
+#include "replica/log_batch.h"
+
+namespace chronik {
+
+// Told once that a batch is durable, or that the storage has failed.
+class WriteListener {
+ public:
+  virtual ~WriteListener() = default;
+  virtual void on_written(int32_t status) noexcept = 0;
+};
+
+// Told once how a read ended; releases the result.
+class ReadListener {
+ public:
+  virtual ~ReadListener() = default;
+  virtual void on_read(chronik_log_read_result* result) noexcept = 0;
+};
+
+class LogStore {
+ public:
+  LogStore(std::string name, bool is_volatile);
+  LogStore(const LogStore&) = delete;
+  LogStore& operator=(const LogStore&) = delete;
+
+  // What the instance is created with. `uuid`: 16 bytes.
+  const chronik_log_storage_environment* environment(const unsigned char* uuid);
+  // The started instance, which outlives this; before any other call.
+  void attach(host::LogStorage& storage) { storage_ = &storage; }
+
+  const std::string& name() const { return name_; }
+  bool is_volatile() const { return is_volatile_; }
+  // The disk is nearly full: don't propose. Any thread.
+  bool low_space() const { return low_space_.load(std::memory_order_relaxed); }
+
+  // As chronik_log_storage_vtable.submit; `listener` lives until it was told. kResourceExhausted:
+  // try again after the next completion.
+  Status submit(LogBatch& batch, WriteListener* listener);
+  // As chronik_log_storage_vtable.read, without token. After an error the listener isn't told.
+  Status read(chronik_log_read request, ReadListener* listener);
+  // Visits a group; kNotFound if the storage has none.
+  Status visit(GroupId group, const std::function<void(const chronik_log_group&)>& visitor) const;
+  Status visit_all(const std::function<void(const chronik_log_group&)>& visitor) const;
+
+ private:
+  static void complete(void* context, const chronik_log_completion* completions,
+                       uint32_t count) noexcept;
+  static void read_done(void* context, chronik_log_read_result* result) noexcept;
+  static void space_changed(void* context, uint32_t low) noexcept;
+
+  const std::string name_;
+  const bool is_volatile_;
+  chronik_log_storage_environment environment_{};
+  host::LogStorage* storage_ = nullptr;
+  std::atomic<bool> low_space_{false};
+};
+
+}  // namespace chronik

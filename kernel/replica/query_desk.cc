@@ -1,0 +1,120 @@
+#include "replica/query_desk.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "plugin/abi_status.h"
+#include "replica/outcome.h"
+
+namespace chronik {
+namespace {
+
+// One read on behalf of a query; frees itself.
+class QueryRead final : public ReadListener {
+ public:
+  QueryRead(chronik_query_request* request, const chronik_answer& answer)
+      : request_(request), answer_(answer) {}
+
+  void on_read(chronik_log_read_result* result) noexcept override {
+    chronik_query_reply reply = make_reply(Status());
+    reply.status = result->status;
+    reply.start_key = answer_.start_key;
+    reply.end_key = answer_.end_key;
+    reply.high_watermark = answer_.end_key;
+    if (result->status == CHRONIK_OK) {
+      reply.entry_count = result->entry_count;
+      reply.entry_stride = result->entry_stride;
+      reply.entries = result->entries;
+      reply.pin = result;
+      reply.release = [](void* pin) noexcept {
+        auto* pinned = static_cast<chronik_log_read_result*>(pin);
+        pinned->release(pinned);
+      };
+    } else {
+      static constexpr std::string_view kMessage = "the log storage couldn't read the range";
+      reply.message = {kMessage.data(), kMessage.size()};
+      result->release(result);
+    }
+    request_->done(request_, &reply);
+    delete this;
+  }
+
+ private:
+  chronik_query_request* request_;
+  chronik_answer answer_;
+};
+
+}  // namespace
+
+int64_t QueryDesk::query(chronik_query_request* request, Index applied, int64_t now_ns) {
+  const bool wait = request->wait_ns > 0;
+  if (try_answer(request, applied, wait) == Outcome::kAnswered) return 0;
+  parked_.push_back({request, now_ns + request->wait_ns});
+  return parked_.back().deadline_ns;
+}
+
+void QueryDesk::retry(Index applied, int64_t now_ns) {
+  if (parked_.empty()) return;
+  std::erase_if(parked_, [&](const Parked& parked) {
+    return try_answer(parked.request, applied, parked.deadline_ns > now_ns) == Outcome::kAnswered;
+  });
+}
+
+void QueryDesk::expire(Index applied, int64_t now_ns) {
+  std::erase_if(parked_, [&](const Parked& parked) {
+    if (parked.deadline_ns > now_ns) return false;
+    try_answer(parked.request, applied, false);
+    return true;
+  });
+}
+
+bool QueryDesk::cancel(chronik_query_request* request, Index applied) {
+  const auto at = std::find_if(parked_.begin(), parked_.end(),
+                               [&](const Parked& p) { return p.request == request; });
+  if (at == parked_.end()) return false;
+  parked_.erase(at);
+  try_answer(request, applied, false);
+  return true;
+}
+
+void QueryDesk::fail_all(const Status& why) {
+  for (const Parked& parked : std::exchange(parked_, {})) answer(parked.request, why);
+}
+
+QueryDesk::Outcome QueryDesk::try_answer(chronik_query_request* request, Index applied, bool wait) {
+  value_.clear();
+  chronik_answer machine_answer;
+  const Status status = to_kernel(machine_.query(request->kind, request->arg,
+                                                 sdk::view(request->body), value_, machine_answer));
+  if (status.ok() && machine_answer.kind == CHRONIK_ANSWER_LOG_RANGE) {
+    read_range(request, machine_answer, applied);
+    return Outcome::kAnswered;
+  }
+  if (status.ok() && machine_answer.kind == CHRONIK_ANSWER_NOT_YET && wait) return Outcome::kNotYet;
+  chronik_query_reply reply = make_reply(status);
+  reply.start_key = machine_answer.start_key;
+  reply.end_key = machine_answer.end_key;
+  reply.high_watermark = machine_answer.end_key;
+  reply.bytes = {value_.data(), value_.size()};
+  request->done(request, &reply);
+  return Outcome::kAnswered;
+}
+
+void QueryDesk::read_range(chronik_query_request* request, const chronik_answer& machine_answer,
+                           Index applied) {
+  auto listener = std::make_unique<QueryRead>(request, machine_answer);
+  chronik_log_read read{};
+  read.from_kind = machine_answer.from_kind;
+  read.group = group_.value;
+  read.from = machine_answer.from;
+  read.end_index = applied.value + 1;
+  read.max_bytes = request->max_bytes;
+  if (Status status = store_.read(read, listener.get()); !status.ok()) {
+    answer(request, status.annotate("reading the log"));
+    return;
+  }
+  (void)listener.release();  // frees itself in on_read
+}
+
+}  // namespace chronik
