@@ -1,6 +1,6 @@
-// Little-endian fields in byte strings: for small records that the kernel stores itself (group meta,
-// configurations). A reader never runs past its input; it remembers the first failure, so that a whole
-// record is read first and checked once at the end.
+// Little-endian fields in byte strings: for small records that the kernel stores itself (group
+// meta, configurations). A reader never runs past its input; it remembers the first failure, so
+// that a whole record is read first and checked once at the end.
 #pragma once
 
 #include <bit>

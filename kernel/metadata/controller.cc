@@ -284,7 +284,17 @@ void Controller::remove(GroupId group) {
 }
 
 void Controller::publish() {
+  unpublished_ = false;
   routing_.publish(*image_, leaders_);
+}
+
+// Thousands of groups begin to serve at once when a node starts: one snapshot for all that are
+// known.
+void Controller::publish_soon() {
+  if (std::exchange(unpublished_, true)) return;
+  host_.post_control([this] {
+    if (unpublished_) publish();
+  });
 }
 
 bool Controller::settled(const Waiting& waiting) const {

@@ -91,7 +91,8 @@ void Node::start_shards() {
     options.node = config_.id;
     options.tick_interval_ns = config_.raft.heartbeat_interval_ns;
     options.random_seed = HostServices::random();
-    shards_.push_back(std::make_unique<Shard>(options, budget_, *this));
+    shards_.push_back(
+        std::make_unique<Shard>(options, budget_, static_cast<ShardObserver&>(*this)));
   }
   for (const auto& shard : shards_) shard_threads_.push_back(std::make_unique<ShardThread>(*shard));
 }

@@ -17,12 +17,12 @@
 #include <vector>
 
 #include "base/status.h"
+#include "chronik/host/frontend.hpp"
 #include "metadata/controller.h"
 #include "node/config.h"
 #include "node/control_thread.h"
 #include "node/data_dir.h"
 #include "node/gateway.h"
-#include "chronik/host/frontend.hpp"
 #include "node/machine_factory.h"
 #include "plugin/host_services.h"
 #include "replica/log_store.h"
