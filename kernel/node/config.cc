@@ -546,9 +546,10 @@ class Checker {
     if (instance.component == nullptr) {
       const Origin origin =
           plugin->origin.source == Source::kDefault ? section.origin : plugin->origin;
-      fail(origin, section.section() + ".plugin",
-           fmt::format("{} (looked in {})", registry_.unknown(kind, plugin->text).message(),
-                       joined(config_.plugin_directories)));
+      std::string message(registry_.unknown(kind, plugin->text).message());
+      if (!registry_.names(kind).empty())
+        message += fmt::format(" (looked in {})", joined(config_.plugin_directories));
+      fail(origin, section.section() + ".plugin", message);
       return;
     }
     instance.accepts_volatile = text(section.section() + ".volatile") == "accept";

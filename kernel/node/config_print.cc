@@ -94,7 +94,8 @@ std::string config_reference(const Registry& registry) {
     const uint32_t kind = kind_from_name(key.section);
     if (section != key.section) {
       section = key.section;
-      text += kind == 0 ? fmt::format("\n[{}]\n", section) : fmt::format("\n[{}.NAME]\n", section);
+      if (!text.ends_with("\n\n")) text += '\n';
+      text += kind == 0 ? fmt::format("[{}]\n", section) : fmt::format("[{}.NAME]\n", section);
     }
     text += reference_of(key.option, key.option.name, key.repeatable);
     // Behind the last of a kind's own keys come those of its plugins.
