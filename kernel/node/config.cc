@@ -85,6 +85,7 @@ struct InstanceSection {
 struct Gathered {
   std::vector<Assignment> assignments;     // file, environment, flags
   std::vector<InstanceSection> instances;  // in the order of their first mention
+  bool is_file_broken = false;             // not even its form is right
 };
 
 class Gatherer {
@@ -97,6 +98,7 @@ class Gatherer {
   Gathered run() {
     ConfigFile file;
     if (!sources_.file.empty()) file = read_config_file(sources_.file, errors_);
+    result_.is_file_broken = !errors_.empty();
     for (const SectionHeader& header : file.headers) check_section(header.name, header.origin);
     for (Assignment& assignment : file.assignments) take(std::move(assignment));
     std::vector<Assignment> flags = read_flags(sources_.arguments, errors_);
@@ -275,6 +277,8 @@ class Checker {
 
   Result<NodeConfig> run() {
     gathered_ = Gatherer(sources_, &registry_, errors_).run();
+    // What such a file lacks says nothing.
+    if (gathered_.is_file_broken) return to_status(std::move(errors_));
     check_kernel_keys();
     fill_kernel_values();
     check_raft_times();
@@ -282,6 +286,12 @@ class Checker {
     for (const InstanceSection& instance : gathered_.instances) check_instance(instance);
     check_log_storages();
     check_listen_addresses();
+    // A plugin that can't be loaded matters only to who asks for it; but which of two namesakes
+    // would answer must not be left to chance.
+    for (const Refusal& refusal : registry_.refusals()) {
+      if (refusal.status.code() == Code::kAlreadyExists)
+        fail(plugins_origin(), "plugins.dir", refusal.status.message());
+    }
     if (!errors_.empty()) return to_status(std::move(errors_));
     print_effective();
     return std::move(config_);
@@ -301,6 +311,11 @@ class Checker {
   Origin nowhere() const {
     if (!sources_.file.empty()) return {Source::kFile, 0, sources_.file};
     return {Source::kFlag, 0, "command line"};
+  }
+
+  Origin plugins_origin() const {
+    const Resolved* given = get("plugins.dir");
+    return given != nullptr ? given->origin : nowhere();
   }
 
   // The assignments in force among `candidates` of one key; reports repetition.
@@ -364,9 +379,8 @@ class Checker {
     for (const Assignment* assignment :
          choose(assignments_of(section, key.option.name), key.repeatable)) {
       Resolved resolved{assignment->text, assignment->origin, {}};
-      if (key.option.type != CHRONIK_OPTION_BOOL && assignment->text.empty()) {
-        fail(assignment->origin, full_key,
-             fmt::format("expected {}, found nothing", option_type_name(key.option.type)));
+      if (assignment->text.empty()) {
+        fail(assignment->origin, full_key, "expected a value, found nothing");
         continue;
       }
       if (Status status = parse_option(key.option, resolved.text, resolved.value); !status.ok()) {
@@ -532,9 +546,10 @@ class Checker {
     if (instance.component == nullptr) {
       const Origin origin =
           plugin->origin.source == Source::kDefault ? section.origin : plugin->origin;
-      fail(origin, section.section() + ".plugin",
-           fmt::format("{}; looked in {}", registry_.unknown(kind, plugin->text).message(),
-                       joined(config_.plugin_directories)));
+      std::string message(registry_.unknown(kind, plugin->text).message());
+      if (!registry_.names(kind).empty())
+        message += fmt::format(" (looked in {})", joined(config_.plugin_directories));
+      fail(origin, section.section() + ".plugin", message);
       return;
     }
     instance.accepts_volatile = text(section.section() + ".volatile") == "accept";

@@ -36,7 +36,7 @@ constexpr KernelKey kKeys[] = {
     {"raft", sdk::option({"max_inflight_batches", CHRONIK_OPTION_U64, "256",
                           "Messages with entries on their way to one follower.", "1", "65536"})},
     {"raft", sdk::option({"max_inflight_bytes", CHRONIK_OPTION_BYTES, "64MiB",
-                          "Proposals that a shard has admitted and not answered yet; more are "
+                          "Proposals that the node has admitted and not answered yet; more are "
                           "refused until some are.",
                           "1MiB", "64GiB"})},
     {"raft", sdk::option({"checkpoint_bytes", CHRONIK_OPTION_BYTES, "64MiB",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "metadata/metadata_machine.h"
 #include "node/config.h"
 #include "plugin/loader.h"
 #include "plugin/options.h"
@@ -52,9 +53,13 @@ std::string reference_of(const chronik_option& option, std::string_view name, bo
   return text;
 }
 
+// The kernel's own machine is nobody's to configure.
 std::vector<const ComponentEntry*> sorted_components(const Registry& registry, uint32_t kind) {
   std::vector<const ComponentEntry*> entries;
-  for (const std::string& name : registry.names(kind)) entries.push_back(registry.find(kind, name));
+  for (const std::string& name : registry.names(kind)) {
+    if (kind == CHRONIK_KIND_STATE_MACHINE && name == MetadataMachine::kComponent) continue;
+    entries.push_back(registry.find(kind, name));
+  }
   return entries;
 }
 
@@ -89,7 +94,8 @@ std::string config_reference(const Registry& registry) {
     const uint32_t kind = kind_from_name(key.section);
     if (section != key.section) {
       section = key.section;
-      text += kind == 0 ? fmt::format("\n[{}]\n", section) : fmt::format("\n[{}.NAME]\n", section);
+      if (!text.ends_with("\n\n")) text += '\n';
+      text += kind == 0 ? fmt::format("[{}]\n", section) : fmt::format("[{}.NAME]\n", section);
     }
     text += reference_of(key.option, key.option.name, key.repeatable);
     // Behind the last of a kind's own keys come those of its plugins.
