@@ -274,19 +274,25 @@ void Producer::send_loop() {
 // isn't in doubt.
 void Producer::connect(Clock::time_point until) {
   if (!client_) client_ = std::make_unique<Client>(address_);
+  if (client_->channel().GetState(true) != GRPC_CHANNEL_READY) {
+    const std::lock_guard lock(mutex_);
+    unreachable_ = true;
+    last_error_ = client_->unreachable("no connection").message;
+  }
   const auto patience = std::max(until - Clock::now(), Clock::duration::zero());
   const bool connected = client_->channel().WaitForConnected(
       std::chrono::system_clock::now() +
       std::chrono::duration_cast<std::chrono::microseconds>(patience));
   if (!connected) {
-    const std::lock_guard lock(mutex_);
-    unreachable_ = true;
-    last_error_ = client_->unreachable("no connection").message;
     if (address_ != home_) {  // a leader that was named and isn't there
       address_ = home_;
       client_.reset();
     }
     return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    unreachable_ = false;
   }
   connection_ = std::make_unique<Connection>();
   connection_->stream = client_->stub().ProduceStream(&connection_->context);
