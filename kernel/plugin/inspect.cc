@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -192,6 +194,12 @@ void write_whole(int fd, std::string_view bytes) {
 [[noreturn]] void open_in_child(const std::string& path, int to_parent) {
   // A library's constructors may print; that must not look like our output.
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  // A crash is an answer here: no handler of the tool's, and no core file.
+  for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTERM, SIGALRM}) {
+    ::signal(signal, SIG_DFL);
+  }
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
   ::alarm(kOpenSeconds);
   std::error_code ignored;
   const std::string directory = fs::path(fs::weakly_canonical(path, ignored)).parent_path();
@@ -209,6 +217,7 @@ void write_whole(int fd, std::string_view bytes) {
 Opened open_apart(const std::string& path) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return {nullptr, std::strerror(errno)};
+  std::fflush(nullptr);  // or a child that calls exit() writes our buffers once more
   const pid_t child = ::fork();
   if (child < 0) {
     ::close(ends[0]);

@@ -3,6 +3,16 @@
 #include "raft/input.h"
 
 namespace chronik::raft {
+namespace {
+
+bool is_response(const Message& message) {
+  return std::holds_alternative<AppendEntriesResponse>(message.body) ||
+         std::holds_alternative<HeartbeatResponse>(message.body) ||
+         std::holds_alternative<RequestVoteResponse>(message.body) ||
+         std::holds_alternative<ReadIndexResponse>(message.body);
+}
+
+}  // namespace
 
 Raft::Raft(Options options, InitialState state, Random& random)
     : options_(options),
@@ -38,6 +48,9 @@ Status Raft::step(Message message) {
   if (message.to != options_.id)
     return Status(Code::kInvalidArgument,
                   text("a message for replica ", message.to, " came to replica ", options_.id));
+  if (is_response(message) && !configuration_.contains(message.from))
+    return Status(Code::kNotFound,
+                  text("an answer from replica ", message.from, ", which isn't a member"));
   Input input(*this);
   if (!std::holds_alternative<Quiesce>(message.body)) wake();
   if (!passes_term(message)) return Status();

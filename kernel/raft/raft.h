@@ -84,9 +84,9 @@ class Raft {
   // only.
   void tick(int64_t now_ns = 0);
 
-  // A message arrived. Errors: kNotLeader or kResourceExhausted for a proposal that was dropped;
-  // kInvalidArgument for a message that isn't for this replica. Most messages that no longer matter
-  // are ignored and OK.
+  // A message arrived. Errors: as propose() for a forwarded proposal that was dropped;
+  // kInvalidArgument for a message that isn't for this replica; kNotFound for an answer from a
+  // replica that isn't a member. Messages that no longer matter are ignored and OK.
   Status step(Message message);
 
   // Whether a proposal with `size` payload bytes would be accepted now. As long as nothing but

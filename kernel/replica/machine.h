@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "chronik/host/state_machine.hpp"
+#include "raft/types.h"
 
 namespace chronik {
 
@@ -14,5 +15,11 @@ struct Machine {
 
   host::StateMachine* operator->() const { return instance.get(); }
 };
+
+// False for entries of the kernel's own: the empty one that opens a leader's term, and
+// configurations.
+inline bool is_for_machine(const chronik_entry& entry) {
+  return entry.type == static_cast<uint32_t>(raft::EntryType::kNormal) && entry.payload.size > 0;
+}
 
 }  // namespace chronik

@@ -5,10 +5,29 @@
 #include <utility>
 
 #include "plugin/abi_status.h"
+#include "replica/machine.h"
 #include "replica/outcome.h"
 
 namespace chronik {
 namespace {
+
+// The entries of a read that are the machine's: those of the kernel's own (empty, configuration)
+// are left out. Holds the payloads until the reader gives them back.
+struct Pin {
+  explicit Pin(chronik_log_read_result* read) : result(read) {
+    entries.reserve(read->entry_count);
+    for (const chronik_entry& entry :
+         sdk::Array<chronik_entry>(read->entries, read->entry_count, read->entry_stride)) {
+      if (is_for_machine(entry)) entries.push_back(entry);
+    }
+  }
+  ~Pin() { result->release(result); }
+  Pin(const Pin&) = delete;
+  Pin& operator=(const Pin&) = delete;
+
+  chronik_log_read_result* result;
+  std::vector<chronik_entry> entries;
+};
 
 // One read on behalf of a query; frees itself.
 class QueryRead final : public ReadListener {
@@ -23,14 +42,11 @@ class QueryRead final : public ReadListener {
     reply.end_key = answer_.end_key;
     reply.high_watermark = answer_.end_key;
     if (result->status == CHRONIK_OK) {
-      reply.entry_count = result->entry_count;
-      reply.entry_stride = result->entry_stride;
-      reply.entries = result->entries;
-      reply.pin = result;
-      reply.release = [](void* pin) noexcept {
-        auto* pinned = static_cast<chronik_log_read_result*>(pin);
-        pinned->release(pinned);
-      };
+      auto* pin = new Pin(result);
+      reply.entry_count = static_cast<uint32_t>(pin->entries.size());
+      reply.entries = pin->entries.data();
+      reply.pin = pin;
+      reply.release = [](void* p) noexcept { delete static_cast<Pin*>(p); };
     } else {
       static constexpr std::string_view kMessage = "the log storage couldn't read the range";
       reply.message = {kMessage.data(), kMessage.size()};

@@ -29,11 +29,6 @@ raft::EntryId id_of(const chronik_entry& entry) {
   return {Term(entry.term), Index(entry.index)};
 }
 
-// Entries of the core's own: the empty one that opens a term, and configurations.
-bool for_machine(const chronik_entry& entry) {
-  return entry.type == static_cast<uint32_t>(raft::EntryType::kNormal) && entry.payload.size > 0;
-}
-
 const chronik_entry& at(const chronik_entry* entries, uint32_t stride, uint32_t i) {
   return *reinterpret_cast<const chronik_entry*>(reinterpret_cast<const char*>(entries) +
                                                  size_t{i} * stride);
@@ -60,10 +55,18 @@ PartitionReplica::PartitionReplica(ReplicaOptions options, LogStore& store, Mach
 PartitionReplica::~PartitionReplica() = default;
 
 void PartitionReplica::start() {
-  const raft::Configuration& configuration = core_.configuration();
-  if (configuration.voters.size() == 1 && core_.is_voter()) core_.campaign();
-  check_core();
+  maybe_campaign();
   host_.wake(*this);
+}
+
+// Nobody else could lead, so there is no timeout to wait for. What is known to be committed comes
+// first: a membership change may be among it.
+void PartitionReplica::maybe_campaign() {
+  const raft::Configuration& configuration = core_.configuration();
+  const bool alone = configuration.voters.size() == 1 && !configuration.joint() && core_.is_voter();
+  if (!alone || core_.role() != raft::Role::kFollower || applied_ < core_.commit()) return;
+  core_.campaign();
+  check_core();
 }
 
 // ---- Proposals ----------------------------------------------------------------------------------
@@ -374,14 +377,14 @@ bool PartitionReplica::apply_entries(const chronik_entry* entries, uint32_t coun
                                         std::to_string(applied_.value)));
       return false;
     }
-    if (!for_machine(entry)) {
+    if (!is_for_machine(entry)) {
       if (entry.type != static_cast<uint32_t>(raft::EntryType::kNormal)) apply_configuration(entry);
       applied_ = Index(entry.index);
       ++i;
       continue;
     }
     uint32_t run = 1;
-    while (i + run < count && for_machine(at(entries, stride, i + run))) ++run;
+    while (i + run < count && is_for_machine(at(entries, stride, i + run))) ++run;
     if (!apply_run(&entry, run, stride)) return false;
     i += run;
   }
@@ -418,6 +421,7 @@ void PartitionReplica::apply_configuration(const chronik_entry& entry) {
 void PartitionReplica::after_apply() {
   if (applied_bytes_ >= options_.checkpoint_bytes) checkpoint_due_ = true;
   queries_.retry(applied_, host_.now().monotonic_ns);
+  maybe_campaign();
   if (core_.has_ready() || applied_ < committed_ || checkpoint_due_) host_.wake(*this);
 }
 

@@ -60,7 +60,7 @@ class PartitionReplica {
                                                         Machine machine, ReplicaHost& host);
   ~PartitionReplica();
 
-  // Campaigns at once if it is the group's only voter.
+  // Campaigns at once if it is the group's only voter and has nothing to replay first.
   void start();
 
   // ---- Stages of a pass ------------------------------------------------------------------------
@@ -127,6 +127,8 @@ class PartitionReplica {
   void take(chronik_propose_request* request);
   Status append(chronik_propose_request* request, const chronik_proposal& proposal);
   Status refusal() const;  // why requests aren't answered now; OK: they may wait
+
+  void maybe_campaign();
 
   // Ready.
   void write_ready(raft::Ready& ready, LogBatch& batch);

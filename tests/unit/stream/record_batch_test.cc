@@ -101,6 +101,24 @@ TEST_CASE("what a builder makes is read back with offsets times keys and values"
   CHECK(reader.status().ok());
 }
 
+TEST_CASE("the worked example of the documentation holds for batches") {
+  RecordBatchBuilder builder;
+  builder.append("k", "hello", 1'700'000'000'000);
+  builder.append({}, "world", 1'700'000'000'007);
+  std::string batch(builder.finish(7, 0, 0));
+  set_base_offset(batch.data(), 42);
+  set_leader_epoch(batch.data(), 3);
+  std::string hex;
+  for (const char c : batch) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += kDigits[static_cast<uint8_t>(c) >> 4];
+    hex += kDigits[static_cast<uint8_t>(c) & 15];
+  }
+  CHECK(hex ==
+        "000000000000002a0000004a00000003028b366b3b0000000000010000018bcfe568000000018bcfe56807"
+        "00000000000000070000000000000000000218000000026b0a68656c6c6f0016000e02010a776f726c6400");
+}
+
 TEST_CASE("values of any bytes and any size survive") {
   std::mt19937_64 random(7);
   RecordBatchBuilder builder(8 << 20);

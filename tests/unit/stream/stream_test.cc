@@ -262,6 +262,17 @@ TEST_CASE("a batch of a new epoch isn't taken for one of the old with the same s
   CHECK(again.value == 3);
 }
 
+TEST_CASE("sequences of an old epoch are no repetition for the new one in flight") {
+  StreamUnderTest stream;
+  stream.write(numbered_batch(5, 10, 2, 0), 1);
+  stream.prepare(numbered_batch(5, 12, 2, 0), 2);
+  stream.prepare(numbered_batch(5, 0, 2, 1), 3);
+  for (const int32_t sequence : {10, 12}) {
+    CHECK(refused_with(stream.prepare(numbered_batch(5, sequence, 2, 1), 4),
+                       kafka_error::kOutOfOrderSequenceNumber));
+  }
+}
+
 TEST_CASE("producers don't disturb each other") {
   StreamUnderTest stream;
   stream.write(numbered_batch(5, 0), 1);

@@ -12,15 +12,18 @@
  *   - Strings on calls are UTF-8 with a length and may hold any byte; strings in static descriptors
  *     end in NUL.
  *   - Memory belongs to whoever allocated it and is given back to that party. Arguments are
- * borrowed until the call returns unless the function says otherwise.
+ *     borrowed until the call returns unless the function says otherwise.
  *   - No function may let a C++ exception, longjmp or panic cross the boundary.
  *   - Each function names the threads it may be called on:
- *       [control]     the host's control thread; one call at a time per instance
- *       [any]         any thread, concurrently
- *       [serial]      one call at a time per instance, thread may change; a call happens-after the
- * last and whether it may wait: [nonblocking] returns without I/O and without waiting for another
- * thread [may-block]   may do I/O or wait and in which state of the instance: [created] after
- * create(), [started] after start().
+ *       [control] the host's control thread; one call at a time per instance;
+ *       [any] any thread, concurrently;
+ *       [serial] one call at a time per instance; the thread may change, and each call happens
+ *       after the one before;
+ *     then whether it may wait:
+ *       [nonblocking] returns without I/O and without waiting for another thread;
+ *       [may-block] may do I/O or wait;
+ *     and from which state of the instance on it may be called: [created] after create(), [started]
+ *     after start().
  *
  * The ABI is version 0: it may change between commits until 1.0 is frozen.
  */
@@ -110,8 +113,8 @@ struct chronik_buffer {
 /* Receives bytes in pieces; used where the length isn't known beforehand. */
 typedef struct chronik_sink {
   void* context;
-  /* Takes a copy of `bytes`. [serial] of the call that was given the sink. Non-zero: stop, pass on.
-   */
+  /* Takes a copy of `bytes`; only inside the call that was given the sink. Non-zero: stop, and
+   * return it. [serial] [nonblocking] */
   int32_t (*write)(void* context, chronik_slice bytes) CHRONIK_NOEXCEPT;
 } chronik_sink;
 
@@ -120,6 +123,8 @@ typedef struct chronik_sink {
  * meanwhile. */
 typedef struct chronik_task chronik_task;
 struct chronik_task {
+  /* Called by the host, once. [any]; [nonblocking] or [may-block] as the executor it went to says
+   */
   void (*run)(chronik_task* self) CHRONIK_NOEXCEPT;
   chronik_task* next;
   uint64_t reserved;
@@ -258,8 +263,9 @@ enum {
   CHRONIK_KIND_FRONTEND = 5
 };
 
-/* Tells that everything begun before stop() has ended. [any], once; no callback follows it. */
+/* Tells that everything begun before stop() has ended. */
 typedef struct chronik_done {
+  /* Called by the plugin, once; none of its callbacks follows. [any] [nonblocking] */
   void (*call)(void* context) CHRONIK_NOEXCEPT;
   void* context;
 } chronik_done;

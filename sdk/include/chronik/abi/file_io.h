@@ -99,8 +99,8 @@ struct chronik_io_chain {
   uint32_t operation_count;
   uint32_t operation_stride;
   chronik_io_operation* operations; /* owned by the caller, alive until done */
-  /* Called once, on a thread of the lane, when the chain has ended; may submit, must not block, and
-   * may free the chain. Unused by run(). */
+  /* Called by the host, once, on a thread of the lane, when the chain has ended; may submit, and
+   * may free the chain. Unused by run(). [any] [nonblocking] */
   void (*done)(chronik_io_chain* chain) CHRONIK_NOEXCEPT;
   /* Filled before done: */
   int32_t status;            /* of the first operation that failed, or CHRONIK_OK */
@@ -116,8 +116,8 @@ typedef struct chronik_file_io {
   void* context;
   /* Takes the chain until `done`. [any] [nonblocking] [created] */
   void (*submit)(void* context, chronik_io_chain* chain) CHRONIK_NOEXCEPT;
-  /* Performs the chain on the calling thread and returns its status. [may-block]: only in start(),
-   * in tasks of post_blocking and in tools. [created] */
+  /* Performs the chain on the calling thread and returns its status; only in start(), in tasks of
+   * post_blocking and in tools. [any] [may-block] [created] */
   int32_t (*run)(void* context, chronik_io_chain* chain) CHRONIK_NOEXCEPT;
 } chronik_file_io;
 

@@ -87,11 +87,12 @@ struct chronik_propose_request {
   uint8_t* payload; /* inside `owner`; until done, the host may write to it */
   uint64_t payload_size;
   chronik_buffer* owner; /* the host retains it as long as it needs the bytes */
+  /* Called by the host, once, on a thread of its own. [any] [nonblocking] */
   void (*done)(chronik_propose_request* request, const chronik_outcome* outcome) CHRONIK_NOEXCEPT;
   void* host[4]; /* the host's, until done */
 };
 
-/* The answer to a query. Entries are pinned until release(pin), which [any] thread may call. */
+/* The answer to a query. Entries are pinned until release(pin). */
 typedef struct chronik_query_reply {
   uint32_t struct_size;
   int32_t status;
@@ -105,8 +106,8 @@ typedef struct chronik_query_reply {
   uint32_t entry_count;
   uint32_t entry_stride;
   const chronik_entry* entries;
-  void* pin; /* NULL: nothing to release */
-  void (*release)(void* pin) CHRONIK_NOEXCEPT;
+  void* pin;                                   /* NULL: nothing to release */
+  void (*release)(void* pin) CHRONIK_NOEXCEPT; /* [any] [nonblocking] */
 } chronik_query_reply;
 
 typedef struct chronik_query_request chronik_query_request;
@@ -119,6 +120,7 @@ struct chronik_query_request {
   uint64_t max_bytes; /* of entries; at least one is returned if there is one */
   int64_t wait_ns;    /* how long to wait while there is nothing yet (long poll); 0: answer at once
                          with no entries */
+  /* Called by the host, once, on a thread of its own. [any] [nonblocking] */
   void (*done)(chronik_query_request* request, const chronik_query_reply* reply) CHRONIK_NOEXCEPT;
   void* host[6]; /* the host's, until done */
 };
@@ -141,6 +143,7 @@ struct chronik_admin_request {
   uint32_t replication;        /* 0: as many as there are nodes, at most 3 */
   chronik_slice state_machine; /* empty: "stream" */
   chronik_slice log_storage;   /* name of a [log_storage.NAME] section; empty: the first */
+  /* Called by the host, once, on a thread of its own. [any] [nonblocking] */
   void (*done)(chronik_admin_request* request, const chronik_outcome* outcome) CHRONIK_NOEXCEPT;
   void* host[4]; /* the host's, until done */
 };
@@ -203,6 +206,7 @@ typedef struct chronik_status_request chronik_status_request;
 struct chronik_status_request {
   uint32_t struct_size;
   uint32_t reserved;
+  /* Called by the host, once, on a thread of its own. [any] [nonblocking] */
   void (*done)(chronik_status_request* request, const chronik_node_status* status) CHRONIK_NOEXCEPT;
   void* host[4]; /* the host's, until done */
 };

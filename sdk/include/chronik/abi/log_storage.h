@@ -178,7 +178,7 @@ typedef struct chronik_log_group {
   uint32_t reserved;
 } chronik_log_group;
 
-/* Non-zero stops the scan. */
+/* Called inside the call it was given to. Non-zero stops the scan. [serial] [nonblocking] */
 typedef int32_t (*chronik_log_visitor)(void* context, const chronik_log_group* group);
 
 /* What the host offers to a log storage. Callbacks may come on any thread, never inside a call into
@@ -189,12 +189,13 @@ typedef struct chronik_log_storage_environment {
   void* context;
   unsigned char store_uuid[16]; /* identifies the data of this instance; an existing store with
                                    another one is refused in start() */
-  /* Submits that have completed, in order per group. */
+  /* Submits that have completed, in order per group. [any] [nonblocking] */
   void (*on_complete)(void* context, const chronik_log_completion* completions,
                       uint32_t count) CHRONIK_NOEXCEPT;
-  /* A read that has ended; the host releases the result. */
+  /* A read that has ended; the host releases the result. [any] [nonblocking] */
   void (*on_read)(void* context, chronik_log_read_result* result) CHRONIK_NOEXCEPT;
-  /* low = 1: the disk is nearly full, the host should stop proposing; 0: space is back. */
+  /* low = 1: the disk is nearly full, the host should stop proposing; 0: space is back.
+   * [any] [nonblocking] */
   void (*on_space)(void* context, uint32_t low) CHRONIK_NOEXCEPT;
 } chronik_log_storage_environment;
 

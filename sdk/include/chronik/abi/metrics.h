@@ -24,7 +24,7 @@ typedef struct chronik_metrics {
   uint32_t reserved;
   void* context;
   /* The cell of the metric, made at the first call with this name; `name` and `help` are copied.
-   * The cell lives as long as the process. Never NULL. [any] [may-block on a lock] [created] */
+   * The cell lives as long as the process. Never NULL. [any] [may-block] [created] */
   int64_t* (*cell)(void* context, uint32_t type, const char* name,
                    const char* help)CHRONIK_NOEXCEPT;
 } chronik_metrics;

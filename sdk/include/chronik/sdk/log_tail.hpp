@@ -54,7 +54,8 @@ class EntryTail {
     bytes_ += entry.payload.size;
   }
 
-  // Drops the entries before `index`; without entries left, the next one is expected at `index`.
+  // Drops the entries before `index`; without entries left, the next one is expected where it was,
+  // or at `index` if that is further.
   void drop_before(uint64_t index) {
     while (count_ != 0 && first_index_ < index) {
       release(ring_[head_]);
@@ -62,7 +63,7 @@ class EntryTail {
       ++first_index_;
       --count_;
     }
-    if (count_ == 0) clear(index);
+    if (count_ == 0) clear(std::max(index, first_index_));
   }
 
   // Drops the entries at and after `index`.

@@ -1,0 +1,2 @@
+// The ABI's layout as C++20 sees it; nothing to run.
+#include "layout.h"
