@@ -123,7 +123,7 @@ constexpr chronik_option kOptions[9] = {
                  "4KiB", "1GiB"}),
     sdk::option({"drain_timeout", CHRONIK_OPTION_DURATION, "5s",
                  "How long a stopping node waits for calls under way before it cuts them off.",
-                 "0ms", "10min"}),
+                 "0ms", "10m"}),
     sdk::option({"reply_threads", CHRONIK_OPTION_U64, "1",
                  "Threads that serialise answers and write them.", "1", "64"}),
 };

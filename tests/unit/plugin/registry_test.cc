@@ -64,8 +64,7 @@ TEST_CASE("each fault of a descriptor has its own refusal") {
   REQUIRE(refusal(sample.plugin) == "");
   SECTION("size") {
     sample.plugin.struct_size = 8;
-    CHECK(refusal(sample.plugin).find(" to 65536 bytes, found 8; ") !=
-          std::string::npos);
+    CHECK(refusal(sample.plugin).find(" to 65536 bytes, found 8; ") != std::string::npos);
   }
   SECTION("major") {
     sample.plugin.abi_major = 3;
