@@ -30,7 +30,9 @@ TEST_CASE("a static plugin's components are found by kind and name") {
   CHECK(found->path == "built in");
   CHECK(registry.find(CHRONIK_KIND_FRONTEND, "sample") == nullptr);
   CHECK(registry.components().size() == 2);
-  CHECK(registry.plugins().size() == 1);
+  REQUIRE(registry.plugins().size() == 1);
+  CHECK(registry.plugins()[0].summary() ==
+        "org.example.sample 1.2.3 (ABI 0.1, built with " CHRONIK_BUILD_TAG "), built in");
 }
 
 TEST_CASE("an unknown name is answered with the nearest, or with what there is") {
