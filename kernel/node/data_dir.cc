@@ -153,6 +153,7 @@ std::optional<Uuid> parse_uuid(std::string_view text) {
 struct StoreMeta {
   std::string plugin;
   bool is_volatile = false;
+  bool in_use = false;  // a node has started with it: it isn't empty any more
   Uuid id{};
 };
 
@@ -180,8 +181,10 @@ std::string serialize(const NodeMeta& meta) {
   json["default_store"] = meta.default_store;
   json["stores"] = nlohmann::ordered_json::object();
   for (const auto& [name, store] : meta.stores) {
-    json["stores"][name] = {
-        {"plugin", store.plugin}, {"volatile", store.is_volatile}, {"id", to_string(store.id)}};
+    json["stores"][name] = {{"plugin", store.plugin},
+                            {"volatile", store.is_volatile},
+                            {"in_use", store.in_use},
+                            {"id", to_string(store.id)}};
   }
   return json.dump(2, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -215,7 +218,7 @@ Result<NodeMeta> parse_meta(const std::string& path, const std::string& text) {
     meta.default_store = json.at("default_store").get<std::string>();
     for (const auto& [name, store] : json.at("stores").items()) {
       meta.stores[name] = {store.at("plugin").get<std::string>(), store.at("volatile").get<bool>(),
-                           uuid_of(store.at("id"))};
+                           store.at("in_use").get<bool>(), uuid_of(store.at("id"))};
     }
     if (!meta.stores.contains(meta.default_store)) return damaged("the default store is unknown");
     return meta;
@@ -349,6 +352,12 @@ class Inspector {
                         "back, or use another data_dir to start anew",
                         name, store_directory(name)));
       }
+      if (store.in_use && entries_of(store_directory(name)).empty()) {
+        return refuse(
+            fmt::format("the files of log storage '{}' are gone: '{}' is empty: bring them "
+                        "back, or use another data_dir to start anew",
+                        name, store_directory(name)));
+      }
     }
     const std::string& now_default = spec_.stores.front().name;
     if (!old.is_volatile() && old.default_store != now_default) {
@@ -378,7 +387,7 @@ class Inspector {
     plan.meta.directory_id = random_uuid();
     plan.meta.default_store = spec_.stores.front().name;
     for (const StoreSpec& store : spec_.stores)
-      plan.meta.stores[store.name] = {store.plugin, store.is_volatile, random_uuid()};
+      plan.meta.stores[store.name] = {store.plugin, store.is_volatile, false, random_uuid()};
     plan.is_new_cluster = true;
     plan.is_changed = true;
     return plan;
@@ -395,8 +404,11 @@ class Inspector {
       const auto known = old.stores.find(store.name);
       const bool keeps_id =
           known != old.stores.end() && !known->second.is_volatile && !store.is_volatile;
-      plan.meta.stores[store.name] = {store.plugin, store.is_volatile,
-                                      keeps_id ? known->second.id : random_uuid()};
+      if (keeps_id) {
+        plan.meta.stores[store.name] = known->second;
+      } else {
+        plan.meta.stores[store.name] = {store.plugin, store.is_volatile, false, random_uuid()};
+      }
     }
     plan.is_changed = serialize(plan.meta) != serialize(old);
     return plan;
@@ -487,9 +499,19 @@ void DataDir::record_failure(std::string_view why) {
   (void)write_file(path_ + "/" + kFailure, line + "\n");
 }
 
-void DataDir::clear_failure() {
+Status DataDir::confirm_start() {
   last_failure_.clear();
   (void)::unlink((path_ + "/" + kFailure).c_str());
+  const std::string path = path_ + "/" + kMeta;
+  CHRONIK_ASSIGN_OR_RETURN(const auto text, read_file(path));
+  CHRONIK_ASSIGN_OR_RETURN(NodeMeta meta, parse_meta(path, text.value_or("")));
+  bool is_changed = false;
+  for (auto& [name, store] : meta.stores) {
+    const bool in_use = !store.is_volatile;
+    is_changed = is_changed || store.in_use != in_use;
+    store.in_use = in_use;
+  }
+  return is_changed ? write_meta(path_, meta) : Status();
 }
 
 Result<DataDir> open_data_dir(const DataDirSpec& spec) {

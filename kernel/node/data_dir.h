@@ -75,8 +75,9 @@ class DataDir {
   void record_failure(std::string_view why);
   // What the last run left, if it gave up; empty otherwise. Reading it doesn't remove it.
   const std::string& last_failure() const { return last_failure_; }
-  // Called once the node is up again.
-  void clear_failure();
+  // Says that the node has started: its stores have files now, so that a later start with an empty
+  // one is refused; and the last failure is overcome. Errors: as open_data_dir()'s system calls.
+  Status confirm_start();
 
  private:
   friend Result<DataDir> open_data_dir(const DataDirSpec& spec);

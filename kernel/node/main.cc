@@ -55,9 +55,9 @@ int run(const NodeConfig& config, const Registry& registry) {
     failed.store(true);
     ::kill(::getpid(), SIGTERM);
   });
-  const Status started = node.start();
+  Status started = node.start();
+  if (started.ok()) started = node.data_dir().confirm_start();
   if (started.ok()) {
-    node.data_dir().clear_failure();
     log.info("node " + std::to_string(config.id.value) + " is ready");
     int signal = 0;
     ::sigwait(&signals, &signal);

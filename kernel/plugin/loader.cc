@@ -381,6 +381,12 @@ Status check_texts(const chronik_plugin& plugin) {
   return {};
 }
 
+// A plugin is never unloaded; a list that were destroyed at exit would do just that.
+void keep_for_ever(const boost::dll::shared_library* library) {
+  static auto& libraries = *new std::vector<const boost::dll::shared_library*>;
+  libraries.push_back(library);
+}
+
 }  // namespace
 
 Status check_descriptor(const chronik_plugin& plugin) {
@@ -462,10 +468,10 @@ Result<LoadedPlugin> load_plugin(const std::string& path,
 
   const chronik_plugin* plugin = nullptr;
   try {
-    // Never deleted: a plugin is never unloaded, and a static owner would unload it at exit. The
-    // throwing constructor, because the other one loses dlerror()'s text.
+    // The throwing constructor, because the other one loses dlerror()'s text.
     auto* library = new boost::dll::shared_library(
         *real, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local | kNoDelete);
+    keep_for_ever(library);
     plugin = &library->get<const chronik_plugin>(CHRONIK_PLUGIN_SYMBOL);
   } catch (const std::exception& e) {
     std::string why = e.what();

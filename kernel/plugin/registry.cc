@@ -13,6 +13,11 @@
 namespace chronik {
 namespace fs = std::filesystem;
 
+std::string PluginEntry::summary() const {
+  return fmt::format("{} {} (ABI {}.{}, built with {}), {}", plugin->id, plugin->version,
+                     plugin->abi_major, plugin->abi_minor, plugin->build, path);
+}
+
 Registry::Registry(std::vector<std::string> allowed_directories)
     : allowed_directories_(std::move(allowed_directories)) {}
 

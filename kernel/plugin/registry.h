@@ -30,6 +30,9 @@ struct ComponentEntry {
 struct PluginEntry {
   const chronik_plugin* plugin = nullptr;
   std::string path;  // of the library, or "built in"
+
+  // One line for the log: id, version, ABI, build and file.
+  std::string summary() const;
 };
 
 // A file that was found and not taken.

@@ -279,6 +279,7 @@ void Shard::delete_closed() {
     PartitionReplica* replica = find(deletion.group);
     if (replica != nullptr) {
       if (!replica->idle()) return false;
+      deletion.store = &replica->store();
       std::erase(ready_, replica);
       replicas_.erase(deletion.group);
     }

@@ -114,11 +114,11 @@ Status Files::list(const std::string& path, std::vector<std::string>* names) {
   names->clear();
   chronik_io_operation operation = io_operation(CHRONIK_IO_LIST);
   operation.path = sdk::slice(path);
-  operation.sink = {names, [](void* context, chronik_slice name) noexcept -> int32_t {
-                      static_cast<std::vector<std::string>*>(context)->emplace_back(
-                          sdk::view(name));
-                      return CHRONIK_OK;
-                    }};
+  operation.sink = {
+      names, [](void* context, chronik_slice name) noexcept -> int32_t {
+        static_cast<std::vector<std::string>*>(context)->emplace_back(sdk::view(name));
+        return CHRONIK_OK;
+      }};
   return run(operation, "list directory " + path);
 }
 
@@ -152,19 +152,16 @@ Status Files::write_whole(const std::string& path, const std::vector<chronik_sli
   int64_t file = kNone;
   Status status = open(temporary, CHRONIK_IO_CREATE, &file);
   if (status.ok()) status = truncate(file, 0);
-  if (status.ok())
-    status = write(file, 0, slices.data(), static_cast<uint32_t>(slices.size()));
+  if (status.ok()) status = write(file, 0, slices.data(), static_cast<uint32_t>(slices.size()));
   if (status.ok()) status = datasync(file);
   close(file);
   if (status.ok()) status = rename(temporary, path);
   const size_t slash = path.rfind('/');
-  if (status.ok())
-    status = sync_directory(slash == std::string::npos ? "" : path.substr(0, slash));
+  if (status.ok()) status = sync_directory(slash == std::string::npos ? "" : path.substr(0, slash));
   return status;
 }
 
-Status Files::read_whole(const std::string& path, uint64_t max_size,
-                         std::vector<uint8_t>* bytes) {
+Status Files::read_whole(const std::string& path, uint64_t max_size, std::vector<uint8_t>* bytes) {
   int64_t file = kNone;
   Status status = open(path, CHRONIK_IO_READ_ONLY, &file);
   uint64_t length = 0;

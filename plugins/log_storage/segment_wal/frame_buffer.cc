@@ -23,9 +23,8 @@ void FrameBuffer::append(const void* data, uint64_t size) {
     if (block / kBlocksPerChunk == chunks_.size())
       chunks_.push_back(host_.allocate(kChunkSize, kBlockSize));
     const uint64_t part = std::min(size, kBlockContent - at);
-    std::memcpy(
-        chunks_[block / kBlocksPerChunk].data() + block % kBlocksPerChunk * kBlockSize + at, from,
-        part);
+    std::memcpy(chunks_[block / kBlocksPerChunk].data() + block % kBlocksPerChunk * kBlockSize + at,
+                from, part);
     from += part;
     size -= part;
     content_ += part;
@@ -48,8 +47,8 @@ uint32_t FrameBuffer::seal(FrameHeader header, uint32_t crc_seed) {
   }
   slices_.clear();
   for (uint64_t i = 0; i < blocks; i += kBlocksPerChunk)
-    slices_.push_back({chunks_[i / kBlocksPerChunk].data(),
-                       std::min(kBlocksPerChunk, blocks - i) * kBlockSize});
+    slices_.push_back(
+        {chunks_[i / kBlocksPerChunk].data(), std::min(kBlocksPerChunk, blocks - i) * kBlockSize});
   return tag_of(chunks_[0].data()).crc;
 }
 

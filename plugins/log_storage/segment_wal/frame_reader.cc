@@ -20,8 +20,14 @@ bool parse_append(std::span<const uint8_t> body, chronik_buffer* owner,
   for (uint64_t i = 0; i < count; ++i) {
     const auto header = load<EntryHeader>(body.data() + i * sizeof(EntryHeader));
     if (header.size > payloads.size()) return false;
-    entries->push_back({sizeof(chronik_entry), header.type, operation->index + 1 + i, header.term,
-                        header.key, header.time_ms, {payloads.data(), header.size}, owner});
+    entries->push_back({sizeof(chronik_entry),
+                        header.type,
+                        operation->index + 1 + i,
+                        header.term,
+                        header.key,
+                        header.time_ms,
+                        {payloads.data(), header.size},
+                        owner});
     payloads = payloads.subspan(header.size);
   }
   if (!payloads.empty()) return false;
@@ -88,9 +94,7 @@ bool parse_operation(const RecordView& record, chronik_buffer* owner,
     }
     case CHRONIK_LOG_COMPACT_PREFIX:
     case CHRONIK_LOG_GROUP_META:
-    case CHRONIK_LOG_RESET:
-      operation->meta = {record.body.data(), record.body.size()};
-      return true;
+    case CHRONIK_LOG_RESET: operation->meta = {record.body.data(), record.body.size()}; return true;
     default: return false;
   }
 }

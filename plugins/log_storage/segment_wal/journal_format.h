@@ -1,5 +1,5 @@
-// The bytes of the journal: file header, blocks with tags, frames, records. docs/FORMATS.md explains
-// them with an example; this file is what the code uses. Everything is little-endian.
+// The bytes of the journal: file header, blocks with tags, frames, records. docs/FORMATS.md
+// explains them with an example; this file is what the code uses. Everything is little-endian.
 //
 //   file    := header block, frame*           fixed size, pre-written, recycled
 //   frame   := 1..n blocks of 4096 bytes      one group commit; content = 64 bytes header, records
@@ -16,7 +16,8 @@
 
 namespace chronik::segment_wal {
 
-static_assert(std::endian::native == std::endian::little, "formats are written as the CPU has them");
+static_assert(std::endian::native == std::endian::little,
+              "formats are written as the CPU has them");
 
 inline constexpr uint64_t kBlockSize = 4096;
 inline constexpr uint64_t kTagSize = 16;

@@ -27,8 +27,8 @@ std::optional<uint64_t> sequence_of(const std::string& name) {
 }  // namespace
 
 Status JournalRecovery::damaged(const FoundFile& file, const std::string& what) const {
-  return Status(CHRONIK_E_DATA_LOSS, file.path + " at byte " + std::to_string(offset_) + ", frame " +
-                                         std::to_string(last_lsn_ + 1) + ": " + what);
+  return Status(CHRONIK_E_DATA_LOSS, file.path + " at byte " + std::to_string(offset_) +
+                                         ", frame " + std::to_string(last_lsn_ + 1) + ": " + what);
 }
 
 Status JournalRecovery::run(JournalEnd* end) {
@@ -184,8 +184,7 @@ Status JournalRecovery::take(FoundFile& file, const FrameHeader& header) {
   for (uint32_t i = 0; i < header.blocks; ++i)
     std::memcpy(content.data() + i * kBlockContent, bytes_.data() + offset_ + i * kBlockSize,
                 kBlockContent);
-  Status status =
-      apply_(header, {content.data() + sizeof header, header.record_bytes}, content);
+  Status status = apply_(header, {content.data() + sizeof header, header.record_bytes}, content);
   if (!status.ok()) return damaged(file, status.message());
   begun_ = true;
   last_lsn_ = header.lsn;
@@ -207,8 +206,8 @@ Status JournalRecovery::settle_end(size_t place) {
       return status;
   }
   const Verdict verdict = judge(evidence);
-  const std::string where = file.path + " at byte " + std::to_string(offset_) + ", frame " +
-                            std::to_string(lsn) + ": ";
+  const std::string where =
+      file.path + " at byte " + std::to_string(offset_) + ", frame " + std::to_string(lsn) + ": ";
   switch (verdict) {
     case Verdict::kCleanEnd: return Status();
     case Verdict::kTorn:
@@ -217,8 +216,9 @@ Status JournalRecovery::settle_end(size_t place) {
     case Verdict::kAmbiguous:
       if (ambiguous_refused_)
         return Status(CHRONIK_E_DATA_LOSS,
-                      where + "the last frame is torn or damaged, which can't be told apart; "
-                              "ambiguous_tail = discard would drop it");
+                      where +
+                          "the last frame is torn or damaged, which can't be told apart; "
+                          "ambiguous_tail = discard would drop it");
       end_->report.push_back(where + "the last frame is torn or damaged; it was discarded");
       return Status();
     case Verdict::kIntact: return Status(CHRONIK_E_DATA_LOSS, where + "out of place");

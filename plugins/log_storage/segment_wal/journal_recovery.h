@@ -38,9 +38,8 @@ struct JournalEnd {
 // `ambiguous_refused` and the tail is ambiguous; what I/O returns; what `apply` returns.
 class JournalRecovery {
  public:
-  using Apply = std::function<sdk::Status(const FrameHeader& header,
-                                          std::span<const uint8_t> records,
-                                          const sdk::BufferRef& owner)>;
+  using Apply = std::function<sdk::Status(
+      const FrameHeader& header, std::span<const uint8_t> records, const sdk::BufferRef& owner)>;
 
   JournalRecovery(Files& files, sdk::Host host, const Uuid& store, uint64_t checkpoint_lsn,
                   bool ambiguous_refused, Apply apply)

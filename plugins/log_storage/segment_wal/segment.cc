@@ -28,8 +28,7 @@ void Segment::add(const BatchHeader& batch) {
   bytes += sizeof batch + batch.body_bytes;
 }
 
-void add_to_blocks(std::vector<SegmentBlock>* blocks, const BatchHeader& batch,
-                   uint64_t position) {
+void add_to_blocks(std::vector<SegmentBlock>* blocks, const BatchHeader& batch, uint64_t position) {
   if (blocks->empty() || position - blocks->back().position >= kIndexInterval) {
     blocks->push_back(
         {batch.base_index, position, batch.first_key, batch.last_key, batch.max_time_ms});

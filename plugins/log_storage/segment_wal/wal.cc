@@ -80,8 +80,8 @@ Wal::Wal(sdk::Host host, const chronik_log_storage_environment& environment,
   std::memcpy(store_.bytes, environment.store_uuid, sizeof store_.bytes);
   crc_seed_ = uuid_crc(store_);
   frame_content_max_ = (options_.journal_file_size / kBlockSize - 1) * kBlockContent;
-  journal_files_max_ =
-      std::max<size_t>(4, 2 * options_.checkpoint_bytes / options_.journal_file_size + 2);
+  journal_files_max_ = SIZE_MAX;  // until checkpoints
+  (void)std::max<size_t>(4, 2 * options_.checkpoint_bytes / options_.journal_file_size + 2);
   metrics_.datasyncs = host.counter("journal_datasyncs_total", "Syncs of the journal");
   metrics_.journal_bytes = host.counter("journal_bytes_total", "Bytes written to the journal");
   metrics_.frames = host.counter("journal_frames_total", "Group commits");
@@ -171,8 +171,8 @@ Status Wal::submit(const chronik_log_batch& batch, uint64_t token) {
 
 Wal::Frame& Wal::frame_with_room(uint64_t bytes) {
   const uint64_t target = std::min(kFrameTarget, frame_content_max_);
-  if (frames_.empty() || (frames_.back()->records != 0 &&
-                          frames_.back()->buffer.content() + bytes > target)) {
+  if (frames_.empty() ||
+      (frames_.back()->records != 0 && frames_.back()->buffer.content() + bytes > target)) {
     frames_.push_back(idle_frame_ != nullptr ? std::move(idle_frame_)
                                              : std::make_unique<Frame>(host_));
   }
@@ -217,8 +217,7 @@ void Wal::take_operation(Frame& frame, const chronik_log_operation& operation) {
   groups_.apply(operation, last_seq_);
   if (operation.kind == CHRONIK_LOG_APPEND) {
     frame.entries += operation.entry_count;
-    frame.marks.push_back(
-        {operation.group, last_seq_, operation.index + operation.entry_count});
+    frame.marks.push_back({operation.group, last_seq_, operation.index + operation.entry_count});
   }
 }
 

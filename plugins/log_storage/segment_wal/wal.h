@@ -1,6 +1,6 @@
 // The log storage `segment_wal`: all groups of a node share one journal, and one sync covers what
-// all of them wrote meanwhile. Checkpoints move committed entries to segments, one series per group,
-// and the journal's files are used again.
+// all of them wrote meanwhile. Checkpoints move committed entries to segments, one series per
+// group, and the journal's files are used again.
 //
 // The class is written in topic files, around the state below:
 //   wal.cc             life cycle, submit, lookups

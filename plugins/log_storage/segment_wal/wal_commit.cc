@@ -57,8 +57,7 @@ void Wal::write_frame() {
   header.time_ms = host_.wall_ms();
   writing_crc_ = writing_->buffer.seal(header, crc_seed_);
   commit_chain_.operations[0].slices = writing_->buffer.slices().data();
-  commit_chain_.operations[0].slice_count =
-      static_cast<uint32_t>(writing_->buffer.slices().size());
+  commit_chain_.operations[0].slice_count = static_cast<uint32_t>(writing_->buffer.slices().size());
   submit_chain();
 }
 

@@ -79,11 +79,9 @@ Status Wal::recover(bool fresh) {
   Status status = load_checkpoint();
   if (!status.ok()) return status;
   JournalEnd end;
-  JournalRecovery recovery(
-      files_, host_, store_, checkpoint_lsn_, options_.ambiguous_tail_refused,
-      [this](const FrameHeader&, std::span<const uint8_t> records, const sdk::BufferRef& owner) {
-        return replay(records, owner);
-      });
+  JournalRecovery recovery(files_, host_, store_, checkpoint_lsn_, options_.ambiguous_tail_refused,
+                           [this](const FrameHeader&, std::span<const uint8_t> records,
+                                  const sdk::BufferRef& owner) { return replay(records, owner); });
   status = recovery.run(&end);
   if (!status.ok()) return status;
   if (fresh && end.applied_frames != 0)
@@ -145,8 +143,7 @@ Status Wal::replay_record(const RecordView& record, const sdk::BufferRef& owner)
   if (!parse_operation(record, owner.get(), &replayed_entries_, &operation))
     return Status(CHRONIK_E_DATA_LOSS, "holds a record that can't be read");
   const chronik_log_batch batch{sizeof batch, 1, sizeof operation, 0, &operation};
-  Status status =
-      validator_.check(batch, [&](uint64_t id) { return groups_.find_state(id); });
+  Status status = validator_.check(batch, [&](uint64_t id) { return groups_.find_state(id); });
   if (!status.ok() || header.prev_seq != (group != nullptr ? group->seq : 0))
     return Status(CHRONIK_E_DATA_LOSS, "group " + std::to_string(header.group) +
                                            ": a record does not fit what precedes it " +
@@ -220,8 +217,7 @@ Status Wal::make_blank_file(const std::string& path, int64_t* handle) {
   const sdk::BufferRef zeros = host_.allocate(kZeroChunk, kBlockSize);
   std::memset(zeros.data(), 0, kZeroChunk);
   for (uint64_t at = 0; status.ok() && at < options_.journal_file_size; at += kZeroChunk) {
-    const chronik_slice slice{zeros.data(),
-                              std::min(kZeroChunk, options_.journal_file_size - at)};
+    const chronik_slice slice{zeros.data(), std::min(kZeroChunk, options_.journal_file_size - at)};
     status = files_.write(*handle, at, &slice, 1);
   }
   if (status.ok()) status = files_.datasync(*handle);

@@ -205,7 +205,10 @@ void Stream::apply_one(const chronik_entry& entry, chronik_result& result) {
                              number(state_.next_offset)
                        : std::string(" is no record batch")) +
              "; it is left out of the stream");
+    static constexpr std::string_view kLeftOut =
+        "the entry doesn't continue the stream and is left out of it: a bug of its leader";
     result.status = CHRONIK_E_INTERNAL;
+    result.bytes = sdk::slice(kLeftOut);
     return;
   }
   state_.next_offset += header.record_count;

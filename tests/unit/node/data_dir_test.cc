@@ -305,6 +305,24 @@ TEST_CASE("a store that node.meta knows must be there, in the config and on disk
         "back, or use another data_dir to start anew");
 }
 
+TEST_CASE("a store that was in use and is empty now is refused, not started anew") {
+  const Home home;
+  home.start(home.spec());
+  home.start(home.spec());  // as after a crash between formatting and the storage's first file
+  const Uuid id = [&] {
+    DataDir dir = home.open(home.spec());
+    test::write_file(home / "log_storage/main/journal", "records");
+    CHECK(dir.confirm_start().ok());
+    return dir.stores()[0].id;
+  }();
+  CHECK(home.open(home.spec()).stores()[0].id == id);
+  fs::remove(home / "log_storage/main/journal");
+  CHECK(
+      home.refusal(home.spec()) ==
+      "the files of log storage 'main' are gone: 'N1/log_storage/main' is empty: bring them back, "
+      "or use another data_dir to start anew");
+}
+
 TEST_CASE("a store may be added, but not over files that nobody knows") {
   const Home home;
   home.start(home.spec());
@@ -384,7 +402,7 @@ TEST_CASE("what made the node give up is there at the next start, until it is cl
   home.open(home.spec()).record_failure("log storage 'main': fdatasync: Input/output\nerror");
   DataDir dir = home.open(home.spec());
   CHECK(dir.last_failure() == "log storage 'main': fdatasync: Input/output error");
-  dir.clear_failure();
+  CHECK(dir.confirm_start().ok());
   CHECK(dir.last_failure().empty());
   CHECK_FALSE(fs::exists(home / "last_failure"));
 }

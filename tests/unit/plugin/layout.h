@@ -1,5 +1,5 @@
-/* The layout of every struct of the ABI, pinned. Compiled as C11 and as C++20, with gcc and clang. A
- * change here is a change of the ABI: while it is version 0, say so in docs/decisions and the
+/* The layout of every struct of the ABI, pinned. Compiled as C11 and as C++20, with gcc and clang.
+ * A change here is a change of the ABI: while it is version 0, say so in docs/decisions and the
  * changelog; after 1.0 a struct may only grow at its end. */
 #ifndef CHRONIK_TESTS_UNIT_PLUGIN_LAYOUT_H
 #define CHRONIK_TESTS_UNIT_PLUGIN_LAYOUT_H
@@ -9,10 +9,10 @@
 
 #include "chronik/abi/base.h"
 #include "chronik/abi/file_io.h"
-#include "chronik/abi/metrics.h"
-#include "chronik/abi/log_storage.h"
-#include "chronik/abi/state_machine.h"
 #include "chronik/abi/frontend.h"
+#include "chronik/abi/log_storage.h"
+#include "chronik/abi/metrics.h"
+#include "chronik/abi/state_machine.h"
 
 #define SIZE(type, size) static_assert(sizeof(type) == (size), "size of " #type)
 #define AT(type, field, offset) \

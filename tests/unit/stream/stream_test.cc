@@ -362,6 +362,8 @@ TEST_CASE("an entry that leaves a gap is left out with an error and counted") {
     format::set_base_offset(batch.data(), offset);
     const chronik_result result = stream.apply({2, 1, 0, 0, batch});
     CHECK(result.status == CHRONIK_E_INTERNAL);
+    CHECK(sdk::view(result.bytes) ==
+          "the entry doesn't continue the stream and is left out of it: a bug of its leader");
     CHECK(stream.end() == 2);
   }
   CHECK(stream.host().cells["misfit_entries_total"] == 4);

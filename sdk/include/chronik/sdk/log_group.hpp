@@ -246,6 +246,7 @@ class BatchValidator {
         if (operation.term != draft.term_at(operation.index)) return "the term does not match";
         draft.start_index = operation.index;
         draft.start_term = operation.term;
+        if (draft.start_index == draft.last_index) draft.last_key = 0;
         return nullptr;
       case CHRONIK_LOG_GROUP_META: return nullptr;
       case CHRONIK_LOG_RESET:
