@@ -5,6 +5,7 @@
 //   int32_t scan_groups(chronik_log_visitor visitor, void* context);
 //   int32_t read(const chronik_log_read& request);
 //   void recovery_report(const chronik_sink& sink);                        optional
+//   uint64_t group_batch_bytes_max();                                      optional
 //
 // with the contract of chronik/abi/log_storage.h, and the constructor
 //   T(Host, const chronik_log_storage_environment&, const Config&).
@@ -38,6 +39,11 @@ constexpr chronik_log_storage_vtable make_log_storage_vtable() {
     v.recovery_report = [](void* instance, const chronik_sink* sink) noexcept -> int32_t {
       static_cast<T*>(instance)->recovery_report(*sink);
       return CHRONIK_OK;
+    };
+  }
+  if constexpr (requires(T & t) { t.group_batch_bytes_max(); }) {
+    v.group_batch_bytes_max = [](void* instance) noexcept -> uint64_t {
+      return static_cast<T*>(instance)->group_batch_bytes_max();
     };
   }
   return v;
