@@ -11,9 +11,6 @@ namespace chronik {
 namespace {
 
 constexpr GroupId kMetadataGroup{0};
-// One record batch and what a frontend may wrap around it; larger proposals would let one producer
-// take a large part of the in-flight budget.
-constexpr uint64_t kMaxPayloadBytes = 8 << 20;
 
 std::string bytes_of(const Uuid& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
@@ -143,7 +140,7 @@ void Node::resolve_metadata(const Status& status) {
 
 Status Node::start_frontends() {
   gateway_ = std::make_unique<Gateway>(Gateway::Deps{config_.id, config_.cluster_name, kVersion,
-                                                     kMaxPayloadBytes, shards_, control_,
+                                                     config_.raft.max_proposal_bytes, shards_, control_,
                                                      controller_, routing_, services_.metrics()});
   for (const InstanceConfig& instance : config_.frontends) {
     const chronik_component& component = *instance.component->component;

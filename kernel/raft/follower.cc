@@ -62,11 +62,12 @@ Status Raft::on(const Message& message, InstallSnapshot& body) {
   return Status();
 }
 
+// Whether this replica is a member in the snapshot's configuration doesn't matter: a snapshot may
+// be older than the change that added it, and refusing it would leave both sides waiting for each
+// other.
 bool Raft::restore(InstallSnapshot& body) {
   const SnapshotMeta& snapshot = body.snapshot;
   if (snapshot.last.index <= log_.commit()) return false;
-  // Meant for somebody who is a member; whoever isn't has no business with the group's state.
-  if (!snapshot.configuration.contains(options_.id)) return false;
   if (log_.matches(snapshot.last)) {
     // The log already has all of it, and may have more: keep it (thesis 5.3).
     log_.commit_to(snapshot.last.index);

@@ -178,6 +178,7 @@ bool Raft::maybe_commit(Leader& leader) {
   });
   if (index <= log_.commit() || log_.term_of(index) != term_) return false;
   log_.commit_to(index);
+  note("Commit");
   release_postponed_reads(leader);
   return true;
 }

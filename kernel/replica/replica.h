@@ -67,7 +67,8 @@ class PartitionReplica {
 
   // The oldest batch that collect() said it took part in is durable.
   void on_log_written();
-  // The log storage has failed: no write in flight will ever be durable. Pre: closed.
+  // The log storage has failed or refused a write: no write in flight will be completed. Pre: closed
+  // or fenced.
   void on_store_failed();
   // The read begun with ReplicaHost::read_log ended; borrowed.
   void on_log_read(const chronik_log_read_result& result);

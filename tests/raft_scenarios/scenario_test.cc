@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 std::vector<std::string> text_files_under(const fs::path& folder) {
   std::vector<std::string> paths;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.path().extension() == ".txt") paths.push_back(entry.path().string());
+    if (entry.path().extension() == ".txt" && entry.path().filename() != "CMakeLists.txt")
+      paths.push_back(entry.path().string());
   std::sort(paths.begin(), paths.end());
   return paths;
 }
@@ -49,7 +50,6 @@ TEST_CASE("the published scenarios play equal in everything but log lines") {
   }
   size_t count = 0;
   for (const std::string& path : text_files_under(folder)) {
-    if (fs::path(path).filename() == "LICENSE") continue;
     expect_equal(path);
     ++count;
   }

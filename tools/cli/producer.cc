@@ -173,6 +173,8 @@ void Producer::put(const InputRecord& record, uint64_t line, int64_t now_ms) {
 void Producer::seal(uint32_t number) {
   Partition& partition = partitions_[number];
   partition.open->id = next_id_++;
+  partition.open->number = partition.next_number++;
+  partition.acknowledged.push_back(false);
   partition.open->base_sequence = partition.next_sequence;
   partition.next_sequence =
       format::sequence_plus(partition.next_sequence, partition.open->builder.count());
@@ -196,7 +198,10 @@ bool Producer::take_message(std::vector<Batch*>& batches, Clock::time_point now,
       const uint32_t number = (cursor_ + i) % options_.partitions;
       Partition& partition = partitions_[number];
       if (partition.ready.empty() && !partition.open) continue;
-      if (partition.settling || partition.inflight >= options_.max_inflight_batches) continue;
+      const uint64_t number_next =
+          partition.ready.empty() ? partition.next_number : partition.ready.front()->number;
+      if (partition.settling || number_next >= partition.oldest + options_.max_inflight_batches)
+        continue;
       if (partition.not_before > now) {
         next = std::min(next, partition.not_before);
         continue;
@@ -408,6 +413,9 @@ void Producer::on_result(const pb::ProduceResult& result) {
   Partition& partition = partitions_[batch->partition];
   --partition.inflight;
   if (partition.inflight == 0) partition.settling = false;
+  partition.acknowledged[batch->number - partition.oldest] = true;
+  for (; !partition.acknowledged.empty() && partition.acknowledged.front(); ++partition.oldest)
+    partition.acknowledged.pop_front();
   partition.backoff = std::chrono::milliseconds(0);
   reconnect_backoff_ = std::chrono::milliseconds(0);
   last_progress_ = Clock::now();

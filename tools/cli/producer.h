@@ -99,7 +99,8 @@ class Producer {
   struct Batch {
     format::RecordBatchBuilder builder;
     uint32_t partition = 0;
-    uint64_t id = 0;  // grows along a partition
+    uint64_t id = 0;      // grows along a partition
+    uint64_t number = 0;  // within its partition, 0, 1, 2, ...
     int32_t base_sequence = 0;
     bool finished = false;  // the header is complete
     uint32_t sends = 0;
@@ -119,6 +120,11 @@ class Producer {
     // way has been answered, so that the order stays that of the sequence numbers.
     bool settling = false;
     int32_t next_sequence = 0;
+    // Answers may be lost while later ones arrive, so the slots are counted from the oldest batch
+    // that isn't acknowledged: a node only remembers so many behind it.
+    uint64_t next_number = 0;
+    uint64_t oldest = 0;            // number of the oldest batch without acknowledgement
+    std::deque<bool> acknowledged;  // of oldest, oldest + 1, ...; the first is false
     Clock::time_point not_before{};
     std::chrono::milliseconds backoff{0};
   };

@@ -16,6 +16,7 @@ struct LoadedComponent {
   Registry registry{{OUT_OF_TREE_DIRECTORY}};
   LogSink sink{CHRONIK_LOG_WARN};
   HostServices services{{}, &sink};
+  const chronik_plugin* plugin = nullptr;
   const chronik_component* component = nullptr;
   std::unique_ptr<InstanceHost> host;
   std::unique_ptr<ConfigValues> config;
@@ -27,6 +28,7 @@ struct LoadedComponent {
     REQUIRE(registry.refusals().empty());
     const ComponentEntry* entry = registry.find(kind, name);
     REQUIRE(entry != nullptr);
+    plugin = entry->plugin;
     component = entry->component;
     host = services.make_host(kind, name, "test", "", nullptr);
     auto parsed = parse_options(options_of(*component), options, "test", "");

@@ -334,6 +334,11 @@ static int32_t check(const chronik_log_operation* op, outline* o, chronik_error*
       return CHRONIK_OK;
 
     case CHRONIK_LOG_HARD_STATE:
+      if (op->commit < o->hard_commit) {
+        return fail(error, CHRONIK_E_INVALID_ARGUMENT,
+                    "group %llu: the commit can't go back from %llu to %llu", id,
+                    (unsigned long long)o->hard_commit, (unsigned long long)op->commit);
+      }
       o->hard_term = op->term;
       o->hard_vote = op->vote;
       o->hard_commit = op->commit;

@@ -92,6 +92,7 @@ TEST_CASE("times carry a unit") {
   CHECK(ns("100ms") == 100'000'000);
   CHECK(ns("1.5s") == 1'500'000'000);
   CHECK(ns("2m") == 120'000'000'000);
+  CHECK(ns("2min") == 120'000'000'000);
   CHECK(ns("1h") == 3'600'000'000'000);
   CHECK(ns("1d") == 86'400'000'000'000);
   for (const char* bad : {"", "5", "ms", "-5ms", "1.5ns", "1000000d", "5 parsecs", "5MS"}) {

@@ -94,6 +94,21 @@ struct Stored {
   }
 };
 
+// A state machine's content, as a snapshot carries it.
+inline std::string join(const std::vector<std::string>& commands) {
+  std::string out;
+  for (const std::string& command : commands) out += command + "\n";
+  return out;
+}
+inline std::vector<std::string> split(std::string_view content) {
+  std::vector<std::string> commands;
+  for (size_t end; (end = content.find('\n')) != std::string_view::npos;) {
+    commands.emplace_back(content.substr(0, end));
+    content.remove_prefix(end + 1);
+  }
+  return commands;
+}
+
 class MemoryReplica {
  public:
   MemoryReplica(Options options, Stored initial, Random& random)
@@ -122,7 +137,7 @@ class MemoryReplica {
   void persist() {
     Ready ready = std::move(writes.front());
     writes.pop_front();
-    if (ready.snapshot) install(*ready.snapshot);
+    if (ready.snapshot) install(*ready.snapshot, ready.snapshot_data.view());
     stored.append(ready.entries);
     if (ready.hard_state) stored.hard_state = *ready.hard_state;
     const CommittedRange committed = ready.committed;
@@ -149,6 +164,7 @@ class MemoryReplica {
   // Loses everything that isn't durable, and starts again.
   void crash() {
     writes.clear();
+    marks.clear();
     sent.clear();
     start();
   }
@@ -159,8 +175,10 @@ class MemoryReplica {
     offer_snapshot();
   }
   void offer_snapshot() {
-    raft_->offer_snapshot(
-        {{*raft_->term_of(stored.applied), stored.applied}, stored.configuration});
+    SnapshotMeta meta{{*raft_->term_of(stored.applied), stored.applied}, stored.configuration};
+    meta.key = stored.start_key;
+    if (stored.applied > stored.start.index) meta.key = stored.at(stored.applied).key;
+    raft_->offer_snapshot(std::move(meta), Payload::copy_of(join(stored.commands)));
   }
 
   Stored stored;
@@ -173,10 +191,14 @@ class MemoryReplica {
   bool hold_marks = false;  // the test calls on_persisted itself
 
  private:
-  void start() { raft_ = std::make_unique<Raft>(options_, stored.initial_state(), random_); }
+  void start() {
+    raft_ = std::make_unique<Raft>(options_, stored.initial_state(), random_);
+    if (stored.applied > Index()) offer_snapshot();
+  }
 
-  void install(const SnapshotMeta& snapshot) {
+  void install(const SnapshotMeta& snapshot, std::string_view content) {
     stored.entries.clear();
+    stored.commands = split(content);
     stored.start = snapshot.last;
     stored.start_key = snapshot.key;
     stored.applied = snapshot.last.index;
