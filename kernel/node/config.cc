@@ -425,6 +425,7 @@ class Checker {
     raft.heartbeat_interval_ns = static_cast<int64_t>(number("raft.heartbeat_interval"));
     raft.max_batch_bytes = number("raft.max_batch_bytes");
     raft.max_inflight_batches = static_cast<uint32_t>(number("raft.max_inflight_batches"));
+    raft.max_proposal_bytes = number("raft.max_proposal_bytes");
     raft.max_inflight_bytes = number("raft.max_inflight_bytes");
     raft.checkpoint_bytes = number("raft.checkpoint_bytes");
     raft.pre_vote = number("raft.pre_vote") != 0;

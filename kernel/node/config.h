@@ -117,6 +117,7 @@ struct NodeConfig {
     int64_t heartbeat_interval_ns = 0;
     uint64_t max_batch_bytes = 0;       // entries in one AppendEntries
     uint32_t max_inflight_batches = 0;  // per follower
+    uint64_t max_proposal_bytes = 0;    // the largest proposal
     uint64_t max_inflight_bytes = 0;    // proposals admitted and not answered
     uint64_t checkpoint_bytes = 0;      // applied bytes between two checkpoints of a state machine
     bool pre_vote = true;

@@ -35,6 +35,10 @@ constexpr KernelKey kKeys[] = {
                           "Entries in one message to a follower.", "1KiB", "64MiB"})},
     {"raft", sdk::option({"max_inflight_batches", CHRONIK_OPTION_U64, "256",
                           "Messages with entries on their way to one follower.", "1", "65536"})},
+    {"raft", sdk::option({"max_proposal_bytes", CHRONIK_OPTION_BYTES, "1048588B",
+                          "The largest proposal, which for a stream is a record batch; clients are "
+                          "told. The default is Kafka's.",
+                          "1KiB", "16MiB"})},
     {"raft", sdk::option({"max_inflight_bytes", CHRONIK_OPTION_BYTES, "64MiB",
                           "Proposals that the node has admitted and not answered yet; more are "
                           "refused until some are.",

@@ -19,6 +19,7 @@ Status Raft::admit_conf_change(Leader& leader, Entry& entry, Index index) {
   const bool possible = !may_be_pending && leaves == configuration_.joint();
   if (possible || options_.disable_conf_change_validation) {
     leader.pending_conf_change = index;
+    note("ChangeConf", nullptr, &change.value());
   } else {
     // Not an error: its proposer sees under its name that nothing was changed.
     entry.type = EntryType::kNormal;
@@ -33,6 +34,7 @@ Result<Configuration> Raft::apply_conf_change(const ConfChangeV2& change) {
   Result<Configuration> next = membership::apply(configuration_, change);
   if (!next.ok()) return next.status();
   switch_to(std::move(next).value());
+  note("ApplyConfChange", nullptr, &change);
   return configuration_;
 }
 

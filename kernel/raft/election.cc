@@ -25,6 +25,7 @@ void Raft::become_follower(Term term, ReplicaId leader) {
   reset(term);
   role_ = Follower{leader};
   vote_lease_ = leader != kNobody;
+  note("BecomeFollower");
 }
 
 // Changes neither term nor vote: a replica that can't win disturbs nobody (thesis 9.6).
@@ -36,6 +37,7 @@ void Raft::become_candidate() {
   reset(term_ + 1);
   vote_ = options_.id;
   role_ = Candidate{};
+  note("BecomeCandidate");
 }
 
 void Raft::become_leader() {
@@ -47,6 +49,7 @@ void Raft::become_leader() {
     self->become_replicate();
     self->active = true;
   }
+  note("BecomeLeader");
   // Any entry of the log may be a conf change that isn't applied (thesis 4.1 and its erratum: also
   // one from an earlier term). It is cheaper to wait for all of them than to look.
   leader.pending_conf_change = log_.last_index();

@@ -112,6 +112,7 @@ void Raft::append_as_leader(Leader& leader, Entry entry) {
 // Replicates what was appended. The leader's own copy counts as everybody's does: when it is
 // durable, as the acknowledgement to itself then says (thesis 10.2.1).
 void Raft::finish_append(Leader& leader) {
+  note("Replicate");
   send_after_persist(options_.id, term_, AppendEntriesResponse{log_.last_index()});
   broadcast_append(leader);
 }

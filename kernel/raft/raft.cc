@@ -53,6 +53,7 @@ Status Raft::step(Message message) {
                   text("an answer from replica ", message.from, ", which isn't a member"));
   Input input(*this);
   if (!std::holds_alternative<Quiesce>(message.body)) wake();
+  note(trace_receive_name(message.body), &message);
   if (!passes_term(message)) return Status();
   return std::visit([&](auto& body) { return on(message, body); }, message.body);
 }
@@ -100,10 +101,12 @@ void Raft::send(ReplicaId to, MessageBody body) {
 
 void Raft::send_with_term(ReplicaId to, Term term, MessageBody body) {
   messages_.push_back({options_.id, to, term, std::move(body)});
+  note(trace_send_name(messages_.back().body), &messages_.back());
 }
 
 void Raft::send_after_persist(ReplicaId to, Term term, MessageBody body) {
   messages_after_persist_.push_back({options_.id, to, term, std::move(body)});
+  note(trace_send_name(messages_after_persist_.back().body), &messages_after_persist_.back());
 }
 
 void Raft::report_unreachable(ReplicaId peer) {
@@ -241,6 +244,7 @@ const std::string& Raft::broken() const {
 }
 void Raft::set_trace(Trace* trace) {
   trace_ = trace;
+  note("InitState");
 }
 void Raft::set_randomized_election_timeout_for_test(uint32_t ticks) {
   election_timeout_ = ticks;

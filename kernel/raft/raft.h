@@ -36,11 +36,10 @@
 #include "raft/raft_log.h"
 #include "raft/ready.h"
 #include "raft/role.h"
+#include "raft/trace.h"
 #include "raft/types.h"
 
 namespace chronik::raft {
-
-class Trace;
 
 // The core's only source of chance: election timeouts.
 class Random {
@@ -220,7 +219,8 @@ class Raft {
   // hold, or "". Runs after each input under CHRONIK_DEBUG_CHECKS.
   std::string check_invariants() const;
 
-  // Events go to `trace` from now on; null: none. `trace` must outlive its use here.
+  // Events go to `trace` from now on, beginning with InitState; null: none. `trace` must outlive
+  // its use here.
   void set_trace(Trace* trace);
 
   void set_randomized_election_timeout_for_test(uint32_t ticks);
@@ -295,6 +295,13 @@ class Raft {
   void release_postponed_reads(Leader& leader);
   void fail_reads(Leader& leader);
   void send_timeout_now(Leader& leader, ReplicaId to);
+
+  // An event for the trace, if there is one.
+  void note(const char* event, const Message* message = nullptr,
+            const ConfChangeV2* change = nullptr) {
+    if (trace_ && event) [[unlikely]]
+      trace_->write(trace_line(*this, event, message, change));
+  }
 
   // ---- Everybody's state -----------------------------------------------------------------------
   Options options_;

@@ -3,7 +3,7 @@
 // A read is answered with an index; whoever asked serves it from state that has applied everything
 // up to there. The index is the leader's commit index when the read arrived, and good only if the
 // leader was still leader then: it has committed an entry of its term, and after the read's arrival
-// either a quorum answered a heartbeat, or its lease was valid (S14).
+// either a quorum answered a heartbeat, or its lease was valid (I14).
 #include "raft/input.h"
 #include "raft/quorum.h"
 

@@ -42,6 +42,7 @@ void Raft::take_ready(Ready* ready) {
     return;
   }
 
+  note("Ready");
   log_.hand_out(&ready->entries, &ready->snapshot);
   if (ready->snapshot) ready->snapshot_data = std::move(received_snapshot_);
   const HardState hard = hard_state();

@@ -84,7 +84,7 @@ struct Leader {
   uint32_t heartbeat_elapsed = 0;  // ticks
   ReplicaId transferee;            // of the leadership transfer in progress
   // A TimeoutNow left in this term. It may arrive at any time and start an election that ignores
-  // leases, so this term has none any more (S14).
+  // leases, so this term has none any more (I14).
   bool timeout_now_sent = false;
   // No conf change may be appended before everything up to here is applied.
   Index pending_conf_change;

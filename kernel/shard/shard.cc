@@ -222,10 +222,23 @@ void Shard::submit(PendingWrite& write) {
       free_writes_.push_back(&write);
       return fail_store(store);
     }
-    CHRONIK_CHECK(status.code() == Code::kResourceExhausted, status.to_string());
+    if (status.code() != Code::kResourceExhausted) return refuse(write, status);
   }
   write.batch().retain_payloads();
   blocked_.push_back(&write);
+}
+
+// The storage calls the batch invalid, which is a bug on either side: nobody knows which of its
+// groups is at fault, so all of them stop.
+void Shard::refuse(PendingWrite& write, const Status& why) {
+  for (const GroupId group : write.groups()) {
+    PartitionReplica* replica = find(group);
+    if (replica == nullptr) continue;
+    replica->fence(why.annotate("log storage '" + write.store().name() + "' refused a write"));
+    replica->on_store_failed();
+  }
+  write.reset();
+  free_writes_.push_back(&write);
 }
 
 void Shard::retry_blocked() {

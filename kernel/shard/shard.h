@@ -131,6 +131,7 @@ class Shard final : public ReplicaHost {
   void route(chronik_query_request* request);
   PendingWrite& batch_for(LogStore& store);
   void submit(PendingWrite& write);
+  void refuse(PendingWrite& write, const Status& why);
   void retry_blocked();
   void fail_store(LogStore& store);
   bool all(bool (PartitionReplica::*predicate)() const) const;

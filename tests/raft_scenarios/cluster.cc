@@ -40,6 +40,7 @@ bool is_true(const std::string& word) {
 std::string describe_error(const Status& status) {
   if (status.ok()) return "";
   if (status.code() == Code::kNotFound) return "raft: cannot step as peer not found\n";
+  if (status.code() == Code::kInternal) return "fenced\n";
   return std::string(kDropped) + "\n";
 }
 

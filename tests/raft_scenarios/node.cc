@@ -98,6 +98,12 @@ std::string Node::describe(const Ready& ready, const std::vector<Entry>& committ
           << "}";
     out << "]\n";
   }
+  if (!ready.failed_reads.empty()) {
+    out << "FailedReads [";
+    for (size_t i = 0; i < ready.failed_reads.size(); ++i)
+      out << (i ? " " : "") << ready.failed_reads[i];
+    out << "]\n";
+  }
   if (!ready.entries.empty()) out << "Entries:\n" << scenario::describe(ready.entries);
   if (ready.snapshot) out << "Snapshot " << scenario::describe(*ready.snapshot) << "\n";
   if (!committed.empty()) out << "CommittedEntries:\n" << scenario::describe(committed);

@@ -8,11 +8,11 @@ namespace {
 constexpr chronik_option kOptions[] = {
     sdk::option({.name = "max_batch_bytes",
                  .type = CHRONIK_OPTION_BYTES,
-                 .default_value = "1048588B",
+                 .default_value = "16MiB",
                  .doc = "Largest record batch that producers may send, its header of 61 bytes "
-                        "included.",
+                        "included, where the node's raft.max_proposal_bytes allows more.",
                  .min_value = "1KiB",
-                 .max_value = "256MiB"}),
+                 .max_value = "16MiB"}),
     sdk::option({.name = "max_producers",
                  .type = CHRONIK_OPTION_U64,
                  .default_value = "100000",

@@ -282,7 +282,7 @@ TEST_CASE("3.10: a transfer that doesn't succeed is given up after an election t
 }
 
 TEST_CASE("4.1: at most one membership change at a time; a second becomes an empty entry") {
-  MemoryCluster cluster(3);
+  MemoryCluster cluster(4, voters({1, 2, 3}));
   cluster.elect(1);
   const ConfChangeV2 add{ConfChangeTransition::kAuto, {{ConfChangeType::kAddVoter, ReplicaId(4)}}};
   const ConfChangeV2 drop{ConfChangeTransition::kAuto, {{ConfChangeType::kRemove, ReplicaId(3)}}};
