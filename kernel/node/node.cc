@@ -73,6 +73,13 @@ Status Node::start_store(const InstanceConfig& instance, const Store& place) {
                                                  *runtime.store->environment(place.id.data()),
                                                  *runtime.options->config(), runtime.storage)));
   runtime.store->attach(*runtime.storage);
+  const uint64_t bound = runtime.store->group_batch_bytes_max();
+  if (LogStore::append_bytes(config_.raft.max_proposal_bytes) > bound) {
+    return Status(Code::kInvalidArgument,
+                  "it takes at most " + format_bytes(bound) +
+                      " of one group at a time, but raft.max_proposal_bytes is " +
+                      format_bytes(config_.raft.max_proposal_bytes) + "; change one of the two");
+  }
   CHRONIK_TRY(to_kernel(runtime.storage->start()));
   if (const std::string report = runtime.storage->recovery_report(); !report.empty()) {
     log_.warn("log storage '" + instance.name + "': " + report);
@@ -139,9 +146,9 @@ void Node::resolve_metadata(const Status& status) {
 }
 
 Status Node::start_frontends() {
-  gateway_ = std::make_unique<Gateway>(Gateway::Deps{config_.id, config_.cluster_name, kVersion,
-                                                     config_.raft.max_proposal_bytes, shards_, control_,
-                                                     controller_, routing_, services_.metrics()});
+  gateway_ = std::make_unique<Gateway>(
+      Gateway::Deps{config_.id, config_.cluster_name, kVersion, config_.raft.max_proposal_bytes,
+                    shards_, control_, controller_, routing_, services_.metrics()});
   for (const InstanceConfig& instance : config_.frontends) {
     const chronik_component& component = *instance.component->component;
     const std::string section = "[frontend." + instance.name + "] " + instance.plugin();

@@ -25,6 +25,13 @@ bool Raft::follow_sender(const Message& message) {
 
 Status Raft::on(const Message& message, AppendEntries& body) {
   if (!follow_sender(message)) return Status();
+  if (configuration_.voters.empty() && log_.last_index() == Index()) {
+    // A newcomer that knows no group. If it took the log from its first entry, the first change in
+    // it would look like the whole group, and this replica like its only voter. Refusing what
+    // precedes every log asks for a snapshot, which carries the configuration.
+    send_after_persist(message.from, term_, AppendEntriesResponse{body.previous.index, true});
+    return Status();
+  }
   if (body.previous.index < log_.commit()) {
     // Old: what was committed since can't differ from it.
     send_after_persist(message.from, term_, AppendEntriesResponse{log_.commit()});

@@ -112,6 +112,11 @@ Status Raft::on(const Message& message, AppendEntriesResponse& body) {
   if (body.rejected) {
     // Backtracking, with hints on both sides: neither side needs to try entries of terms that the
     // other can't have (docs/RAFT.md, "Backtracking").
+    if (body.index == Index()) {
+      // Every log agrees about what precedes it: this is a newcomer without a configuration.
+      if (member->state() != ProgressState::kSnapshot) send_snapshot(*member);
+      return Status();
+    }
     Index hint = body.hint.index;
     if (body.hint.term > Term()) hint = log_.last_not_above(hint, body.hint.term).index;
     if (member->maybe_decrease(body.index, hint)) {

@@ -27,10 +27,12 @@ struct AppendEntries {
 // Follower to leader, when what it names is durable. Leaders also send it to themselves, so that
 // their own copy counts when it is durable and no earlier.
 struct AppendEntriesResponse {
-  Index index;  // accepted: everything up to here matches; rejected: the refused previous.index
+  // Accepted: everything up to here matches. Rejected: the refused previous.index; 0, which nobody
+  // else refuses, comes from a newcomer that needs a snapshot to know its group.
+  Index index;
   bool rejected = false;
-  EntryId
-      hint;  // rejected: where the follower's log may still match (docs/RAFT.md, "Backtracking")
+  // Rejected: where the follower's log may still match (docs/RAFT.md, "Backtracking").
+  EntryId hint;
 };
 
 // Leader to everybody, about once per heartbeat interval. `commit` never exceeds what the receiver

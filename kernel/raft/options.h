@@ -69,8 +69,9 @@ struct Options {
   bool async_storage_writes = true;
 };
 
-// Where a replica stands when it starts. A fresh replica of a new group knows just a configuration;
-// a fresh replica that will be added to a group knows nothing.
+// Where a replica stands when it starts. The first replicas of a new group know just a
+// configuration (see bootstrap()); one that will be added to a group knows nothing, and learns all
+// from a snapshot.
 struct InitialState {
   HardState hard_state;
   Configuration configuration;  // as of `applied`
@@ -81,6 +82,18 @@ struct InitialState {
   uint64_t last_key = 0;        // of the last entry, or of what the log begins after
   int64_t last_time_ms = 0;     // likewise
   Index applied;                // >= start_index
+
+  // How the first members of a new group start: as if entry 1 had been compacted away, so that
+  // snapshots at the log's start exist from the beginning. A replica that is added later starts
+  // from an empty InitialState and gets one of those.
+  static InitialState bootstrap(Configuration configuration) {
+    InitialState state;
+    state.hard_state = {Term(1), kNobody, Index(1)};
+    state.configuration = std::move(configuration);
+    state.start_index = state.last_index = state.applied = Index(1);
+    state.start_term = Term(1);
+    return state;
+  }
 };
 
 }  // namespace chronik::raft

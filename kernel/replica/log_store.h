@@ -48,6 +48,12 @@ class LogStore {
   // The disk is nearly full: don't propose. Any thread.
   bool low_space() const { return low_space_.load(std::memory_order_relaxed); }
 
+  // What one group may append in one batch, counted as append_bytes() does.
+  uint64_t group_batch_bytes_max() const { return storage_->group_batch_bytes_max(); }
+  static constexpr uint64_t append_bytes(uint64_t payload_bytes) {
+    return payload_bytes + CHRONIK_LOG_ENTRY_OVERHEAD;
+  }
+
   // As chronik_log_storage_vtable.submit; `listener` lives until it was told. kResourceExhausted:
   // try again after the next completion.
   Status submit(LogBatch& batch, WriteListener* listener);

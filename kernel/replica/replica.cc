@@ -84,10 +84,25 @@ void PartitionReplica::propose(chronik_propose_request* request) {
     return answer(request, Status(Code::kResourceExhausted,
                                   "too many bytes are being written; retry when some are done"));
   }
-  if (serving_) {
+  if (serving_ && waiting_.empty() && batch_has_room(request->payload_size)) {
     take(request);
   } else {
     waiting_.push_back(request);
+    if (serving_) host_.wake(*this);
+  }
+}
+
+// One group's part of a batch is bounded: it has to fit in a frame of the log storage.
+bool PartitionReplica::batch_has_room(uint64_t bytes) const {
+  const uint64_t bound = std::min(options_.append_bytes_max, store_.group_batch_bytes_max());
+  return unwritten_bytes_ == 0 || unwritten_bytes_ + LogStore::append_bytes(bytes) <= bound;
+}
+
+void PartitionReplica::take_waiting() {
+  while (serving_ && !waiting_.empty() && batch_has_room(waiting_.front()->payload_size)) {
+    chronik_propose_request* request = waiting_.front();
+    waiting_.pop_front();
+    take(request);
   }
 }
 
@@ -97,13 +112,17 @@ Status PartitionReplica::check_admission(uint64_t bytes) const {
     return Status(Code::kNoSpace, "the disk of log storage '" + store_.name() +
                                       "' is nearly full; free some space, then retry");
   }
-  return serving_ ? core_.check_propose(bytes) : Status();
+  return {};
 }
 
 // Pre: serving_; the bytes are admitted. After prepare() said PROPOSE nothing may refuse any more,
 // or the machine's next entry would follow one that doesn't exist.
 void PartitionReplica::take(chronik_propose_request* request) {
   const uint64_t bytes = request->payload_size;
+  if (Status why = core_.check_propose(bytes); !why.ok()) {
+    host_.release(bytes);
+    return answer(request, why);
+  }
   chronik_proposal proposal{};
   proposal.struct_size = sizeof proposal;
   proposal.term = core_.term().value;
@@ -162,6 +181,7 @@ Status PartitionReplica::append(chronik_propose_request* request,
     answer(std::exchange(request, nullptr), outcome);
   }
   proposals_.push(id, bytes, proposal.key, request);
+  unwritten_bytes_ += LogStore::append_bytes(bytes);
   host_.wake(*this);
   return {};
 }
@@ -202,6 +222,7 @@ bool PartitionReplica::wants_ticks() const {
 
 bool PartitionReplica::collect(LogBatch& batch) {
   if (!fenced_.ok() || closed_) return false;
+  take_waiting();
   bool wrote = false;
   while (core_.has_ready()) {
     core_.take_ready(&ready_);
@@ -212,6 +233,7 @@ bool PartitionReplica::collect(LogBatch& batch) {
       return wrote;
     }
     const bool own_write = !ready_.entries.empty() || ready_.must_sync;
+    if (!ready_.entries.empty()) unwritten_bytes_ = 0;
     if (own_write) {
       write_ready(ready_, batch);
       wrote = true;
@@ -236,7 +258,7 @@ bool PartitionReplica::collect(LogBatch& batch) {
     in_flight_.push_back({raft::PersistMark{}, {}, written_, true});
     wrote = true;
   }
-  if (core_.has_ready()) host_.wake(*this);
+  if (core_.has_ready() || (serving_ && !waiting_.empty())) host_.wake(*this);
   return wrote;
 }
 
@@ -433,7 +455,8 @@ void PartitionReplica::update_serving() {
   if (!serving_) host_.release(proposals_.abandon(kLostLeadership.data()));
   host_.on_serving(*this, serving_);
   if (!serving_) return;
-  for (chronik_propose_request* request : std::exchange(waiting_, {})) take(request);
+  take_waiting();
+  if (!waiting_.empty()) host_.wake(*this);
   for (chronik_query_request* request : std::exchange(waiting_queries_, {})) query(request);
 }
 

@@ -49,6 +49,8 @@ struct ReplicaOptions {
   raft::Configuration initial_configuration;
   // Payload bytes applied between two checkpoints of the state machine.
   uint64_t checkpoint_bytes = 64 << 20;
+  // Bytes that the group appends in one batch at most; the log storage may allow less.
+  uint64_t append_bytes_max = 8 << 20;
   // Bytes of one read while the log is replayed.
   uint64_t replay_read_bytes = 4 << 20;
 };
@@ -67,8 +69,8 @@ class PartitionReplica {
 
   // The oldest batch that collect() said it took part in is durable.
   void on_log_written();
-  // The log storage has failed or refused a write: no write in flight will be completed. Pre: closed
-  // or fenced.
+  // The log storage has failed or refused a write: no write in flight will be completed. Pre:
+  // closed or fenced.
   void on_store_failed();
   // The read begun with ReplicaHost::read_log ended; borrowed.
   void on_log_read(const chronik_log_read_result& result);
@@ -105,7 +107,7 @@ class PartitionReplica {
   bool wants_ticks() const;
   Index applied() const { return applied_; }
   // No proposal waits for its outcome.
-  bool drained() const { return proposals_.empty(); }
+  bool drained() const { return proposals_.empty() && (!serving_ || waiting_.empty()); }
   // Strings in `status` live until the next call into the replica.
   void describe(chronik_group_status& status);
 
@@ -126,6 +128,8 @@ class PartitionReplica {
   // Proposals.
   Status check_admission(uint64_t bytes) const;
   void take(chronik_propose_request* request);
+  void take_waiting();
+  bool batch_has_room(uint64_t bytes) const;
   Status append(chronik_propose_request* request, const chronik_proposal& proposal);
   Status refusal() const;  // why requests aren't answered now; OK: they may wait
 
@@ -176,7 +180,9 @@ class PartitionReplica {
   bool closed_ = false;
   Status fenced_;
   Status closed_why_;
-  std::vector<chronik_propose_request*> waiting_;        // until serving
+  // Admitted; until the replica serves, and the batch being filled has room.
+  std::deque<chronik_propose_request*> waiting_;
+  uint64_t unwritten_bytes_ = 0;                         // proposed since the last collect()
   std::vector<chronik_query_request*> waiting_queries_;  // until serving
 
   // Scratch, kept for their memory.

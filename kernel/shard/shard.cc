@@ -228,8 +228,8 @@ void Shard::submit(PendingWrite& write) {
   blocked_.push_back(&write);
 }
 
-// The storage calls the batch invalid, which is a bug on either side: nobody knows which of its groups
-// is at fault, so all of them stop.
+// The storage calls the batch invalid, which is a bug on either side: nobody knows which of its
+// groups is at fault, so all of them stop.
 void Shard::refuse(PendingWrite& write, const Status& why) {
   for (const GroupId group : write.groups()) {
     PartitionReplica* replica = find(group);

@@ -48,7 +48,11 @@ class Log {
     return CHRONIK_OK;
   }
   int32_t read(const chronik_log_read&) {
+#ifdef VARIANT_THROWS_IN_READ
+    throw 42;
+#else
     return CHRONIK_E_NOT_FOUND;
+#endif
   }
 };
 
@@ -57,7 +61,7 @@ constexpr chronik_option kOptions[] = {chronik::sdk::option({.name = "capacity",
 #ifdef VARIANT_BAD_DEFAULT
                                                              .default_value = "1KiB",
 #else
-                                                              .default_value = "1MiB",
+                                                             .default_value = "1MiB",
 #endif
                                                              .doc = "How much to keep.",
                                                              .min_value = "1MiB"})};

@@ -250,22 +250,47 @@ TEST_CASE("a directory that isn't allow-listed, or isn't there, is not scanned")
         "plugin directory " + d.path + "/x: No such file or directory");
 }
 
+namespace {
+
+// An instance of the component "bad" of a library.
+struct BadInstance {
+  Registry registry;
+  LogSink sink{CHRONIK_LOG_OFF};
+  HostServices services{{}, &sink};
+  std::unique_ptr<InstanceHost> host =
+      services.make_host(CHRONIK_KIND_LOG_STORAGE, "bad", "main", "", nullptr);
+  chronik_log_storage_environment environment{};
+  std::unique_ptr<host::LogStorage> log;
+
+  sdk::Status create(Directory& d, const std::string& name) {
+    registry = Registry({d.path});
+    REQUIRE(registry.load(d.copy(name)).ok());
+    const ComponentEntry* entry = registry.find(CHRONIK_KIND_LOG_STORAGE, "bad");
+    REQUIRE(entry != nullptr);
+    auto config = parse_options(options_of(*entry->component), {}, "main", "");
+    REQUIRE(config.ok());
+    return host::LogStorage::create(*entry->component, host->abi(), environment, *config->config(),
+                                    log);
+  }
+};
+
+}  // namespace
+
 TEST_CASE("a plugin that throws in create leaves an error and no instance") {
   Directory d;
-  Registry registry({d.path});
-  REQUIRE(registry.load(d.copy("throws_in_create")).ok());
-  const ComponentEntry* entry = registry.find(CHRONIK_KIND_LOG_STORAGE, "bad");
-  REQUIRE(entry != nullptr);
-  LogSink sink(CHRONIK_LOG_OFF);
-  HostServices services({}, &sink);
-  const auto host = services.make_host(CHRONIK_KIND_LOG_STORAGE, "bad", "main", "", nullptr);
-  auto config = parse_options(options_of(*entry->component), {}, "main", "");
-  REQUIRE(config.ok());
-  std::unique_ptr<host::LogStorage> log;
-  const sdk::Status status = host::LogStorage::create(
-      *entry->component, host->abi(), chronik_log_storage_environment{}, *config->config(), log);
-  CHECK(to_kernel(status).to_string() == "internal: exception in plugin: no luck today");
-  CHECK(log == nullptr);
+  BadInstance bad;
+  CHECK(to_kernel(bad.create(d, "throws_in_create")).to_string() ==
+        "internal: exception in plugin: no luck today");
+  CHECK(bad.log == nullptr);
+}
+
+TEST_CASE("a plugin that throws in a call on the data path returns an error") {
+  Directory d;
+  BadInstance bad;
+  REQUIRE(bad.create(d, "throws_in_read").ok());
+  REQUIRE(bad.log->start().ok());
+  CHECK(to_kernel(bad.log->read({})).to_string() == "internal: reading the log");
+  bad.log->stop_and_wait();
 }
 
 TEST_CASE("inspect and list survive what they open") {

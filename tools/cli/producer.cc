@@ -200,8 +200,10 @@ bool Producer::take_message(std::vector<Batch*>& batches, Clock::time_point now,
       if (partition.ready.empty() && !partition.open) continue;
       const uint64_t number_next =
           partition.ready.empty() ? partition.next_number : partition.ready.front()->number;
-      if (partition.settling || number_next >= partition.oldest + options_.max_inflight_batches)
-        continue;
+      // The first batch goes alone: a node that doesn't know the producer takes any sequence
+      // number for its first.
+      const size_t slots = partition.oldest == 0 ? 1 : options_.max_inflight_batches;
+      if (partition.settling || number_next >= partition.oldest + slots) continue;
       if (partition.not_before > now) {
         next = std::min(next, partition.not_before);
         continue;

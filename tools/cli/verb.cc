@@ -10,6 +10,8 @@
 namespace chronik::cli {
 namespace {
 
+constexpr unsigned kHelpColumns = 100;
+
 std::string default_api() {
   const char* set = std::getenv("CHRONIK_API");
   return set != nullptr && *set != '\0' ? set : "127.0.0.1:7001";
@@ -46,7 +48,7 @@ int Invocation::fail(int exit, const std::string& message) const {
 }
 
 po::options_description common_options() {
-  po::options_description common;
+  po::options_description common(kHelpColumns);
   common.add_options()("api", po::value<std::string>()->value_name("HOST:PORT"),
                        "node to talk to; else $CHRONIK_API, else 127.0.0.1:7001")(
       "json", po::bool_switch(), "print JSON")("help,h", po::bool_switch(), "print this");
@@ -54,7 +56,7 @@ po::options_description common_options() {
 }
 
 int run_verb(const Verb& verb, const std::vector<std::string>& args, const Io& io) {
-  po::options_description own;
+  po::options_description own(kHelpColumns);
   if (verb.options) verb.options(own);
   po::options_description positional;
   po::positional_options_description places;

@@ -91,6 +91,11 @@ Status JournalRecovery::read_header(FoundFile& file) {
   if (!(file.header.store == store_))
     return Status(CHRONIK_E_FAILED_PRECONDITION,
                   "journal file " + file.path + " belongs to another store");
+  // Full size is durable before the header is written: no torn write makes a file shorter.
+  if (file.size < file.header.file_size)
+    return Status(CHRONIK_E_DATA_LOSS, "journal file " + file.path + " has " +
+                                           std::to_string(file.size) + " bytes, and had " +
+                                           std::to_string(file.header.file_size));
   return Status();
 }
 
@@ -120,6 +125,8 @@ Status JournalRecovery::enter(size_t place) {
     last_lsn_ = file.header.first_lsn - 1;
     last_crc_ = 0;
     last_end_ = 0;
+  } else if (!begun_ && place == 0 && checkpoint_lsn_ == 0) {
+    return damaged(file, "the journal before this file is missing");
   }
   void_after_ = std::numeric_limits<uint64_t>::max();
   for (size_t later = place + 1; later < end_->files.size(); ++later) {

@@ -47,6 +47,8 @@ class Wal {
   int32_t scan_groups(chronik_log_visitor visitor, void* context);
   int32_t read(const chronik_log_read& request);
   void recovery_report(const chronik_sink& sink);
+  // What fits in one journal file, less the room for a batch's other records.
+  uint64_t group_batch_bytes_max() const { return frame_content_max_ - frame_content_max_ / 8; }
 
  private:
   using Lock = std::unique_lock<std::mutex>;

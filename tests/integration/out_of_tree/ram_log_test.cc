@@ -1,5 +1,6 @@
 // The log storage in plain C, built outside the tree: its contract, step by step and against
 // the model of the conformance kit.
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <deque>
@@ -50,6 +51,14 @@ class Batch {
     operations_.back().entries = raw.data();
     operations_.back().entry_count = static_cast<uint32_t>(raw.size());
     operations_.back().entry_stride = sizeof(chronik_entry);
+    return *this;
+  }
+  // One entry, whose payload the caller keeps.
+  Batch& append_raw(uint64_t group, uint64_t index, uint64_t term, const chronik_entry& entry) {
+    add(CHRONIK_LOG_APPEND, group, index, term);
+    operations_.back().entries = entries_.emplace_back(1, entry).data();
+    operations_.back().entry_count = 1;
+    operations_.back().entry_stride = sizeof entry;
     return *this;
   }
   Batch& truncate(uint64_t group, uint64_t index) {
@@ -289,6 +298,10 @@ TEST_CASE("a suffix is replaced in one batch, and term runs follow") {
   CHECK((runs[0].first_index == 5 && runs[0].term == 3));
   CHECK(log.read(1, CHRONIK_LOG_FROM_INDEX, 4)->status == CHRONIK_E_OUT_OF_RANGE);
   CHECK(log.read(1, CHRONIK_LOG_FROM_INDEX, 5)->entries == entries(5, 2, 3));
+  REQUIRE(log.submit(Batch().append(1, 6, 3, entries(7, 3, 3)).compact(1, 7, 3, "at 7")) == "");
+  CHECK(log.group(1, &runs) == GroupState{7, 3, 9, 3, 0, 0, 0, "at 7"});
+  REQUIRE(runs.size() == 1);
+  CHECK((runs[0].first_index == 8 && runs[0].term == 3));  // the run was cut
   REQUIRE(log.submit(Batch().reset(1, 100, 9, "far").append(1, 100, 9, entries(101, 1, 9))) == "");
   CHECK(log.group(1) == GroupState{100, 9, 101, 9, 0, 0, 0, "far"});
   log.settle();
@@ -332,6 +345,63 @@ TEST_CASE("a read result stays valid after its entries are gone, and after stop"
   log.stop();
   CHECK(Log::entries_of(*result) == entries(1, 4, 1));
   result->release(result);
+}
+
+namespace {
+
+// A buffer of nobody's: counts its references, never frees.
+struct CountedBuffer {
+  chronik_buffer base{sizeof base, 0, bytes, sizeof bytes, retain, release};
+  std::atomic<int> references{1};
+  uint8_t bytes[4] = {'d', 'a', 't', 'a'};
+  static void retain(chronik_buffer* self) noexcept {
+    reinterpret_cast<CountedBuffer*>(self)->references.fetch_add(1);
+  }
+  static void release(chronik_buffer* self) noexcept {
+    reinterpret_cast<CountedBuffer*>(self)->references.fetch_sub(1);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a payload's buffer is held as long as the entry is there, and not copied") {
+  Log log;
+  CountedBuffer buffer;
+  const auto append = [&](uint64_t index) {
+    chronik_entry entry{};
+    entry.struct_size = sizeof entry;
+    entry.index = index + 1;
+    entry.term = 1;
+    entry.payload = {buffer.bytes, sizeof buffer.bytes};
+    entry.owner = &buffer.base;
+    REQUIRE(log.submit(Batch().append_raw(1, index, index == 0 ? 0 : 1, entry)) == "");
+  };
+  REQUIRE(log.submit(Batch().create(1)) == "");
+  append(0);
+  CHECK(buffer.references == 2);
+  REQUIRE(log.submit(Batch().truncate(1, 1)) == "");
+  CHECK(buffer.references == 1);
+  append(0);
+  append(1);
+  append(2);
+  REQUIRE(log.submit(Batch().compact(1, 2, 1, "")) == "");
+  CHECK(buffer.references == 2);
+  chronik_log_read_result* result = log.read_raw(1, CHRONIK_LOG_FROM_INDEX, 3, 9, UINT64_MAX);
+  REQUIRE((result != nullptr && result->entry_count == 1));
+  CHECK(result->entries[0].payload.data == buffer.bytes);
+  CHECK(buffer.references == 3);
+  REQUIRE(log.submit(Batch().reset(1, 3, 1, "").append(1, 3, 1, {})) == "");
+  CHECK(buffer.references == 2);
+  result->release(result);
+  CHECK(buffer.references == 1);
+  append(3);
+  REQUIRE(log.submit(Batch().remove(1)) == "");
+  CHECK(buffer.references == 1);
+  REQUIRE(log.submit(Batch().create(1)) == "");
+  append(0);
+  log.settle();
+  log.stop();  // destroy() gives back the rest
+  CHECK(buffer.references == 1);
 }
 
 TEST_CASE("all groups are visited, until a visit says stop") {

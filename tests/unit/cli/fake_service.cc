@@ -130,7 +130,8 @@ pb::ProduceResult FakeService::store(const pb::ProduceRequest& request) {
     result.set_base_offset(sequence.offset);
     return result;
   }
-  const int32_t expected = known.empty() ? 0 : format::next_sequence(known.back().last);
+  const int32_t expected =
+      known.empty() ? header.base_sequence : format::next_sequence(known.back().last);
   if (header.base_sequence != expected) {
     ++out_of_order_;
     return fail(pb::CODE_INVALID_ARGUMENT, 45, "out of order");

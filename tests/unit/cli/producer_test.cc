@@ -278,7 +278,7 @@ TEST_CASE("memory_is_bounded_while_the_node_is_slow") {
     const std::vector<cli::InputRecord> records(10, {{}, value});
     for (uint64_t i = 0; i < 20 && producer.append(records, 1 + 10 * i); ++i) appended += 10;
   });
-  service.wait_stored(10);  // all slots are taken
+  service.wait_stored(2);  // the first of each partition; the others wait for its answer
   CHECK(producer.counts().appended <= 50);
   service.withhold_answers(false);
   service.kill();

@@ -271,13 +271,14 @@ AT(chronik_log_storage_environment, on_complete, 32);
 AT(chronik_log_storage_environment, on_read, 40);
 AT(chronik_log_storage_environment, on_space, 48);
 
-SIZE(chronik_log_storage_vtable, 96);
+SIZE(chronik_log_storage_vtable, 104);
 AT(chronik_log_storage_vtable, component, 0);
 AT(chronik_log_storage_vtable, submit, 56);
 AT(chronik_log_storage_vtable, group, 64);
 AT(chronik_log_storage_vtable, scan_groups, 72);
 AT(chronik_log_storage_vtable, read, 80);
 AT(chronik_log_storage_vtable, recovery_report, 88);
+AT(chronik_log_storage_vtable, group_batch_bytes_max, 96);
 
 /* ---- state_machine.h ---- */
 

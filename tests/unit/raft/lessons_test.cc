@@ -187,6 +187,42 @@ TEST_CASE("lesson 6: a learner votes, for whoever asks may know that it is a vot
   REQUIRE_FALSE(std::get<RequestVoteResponse>(cluster[3].sent.at(0).body).rejected);
 }
 
+TEST_CASE("lesson 6: a newcomer doesn't take the first change it sees for the whole group") {
+  MemoryCluster cluster(4, voters({1, 2, 3}));
+  cluster[4].stored.configuration = Configuration();
+  cluster[4].crash();
+  cluster.elect(1);
+  cluster.propose(1, "a");
+  REQUIRE(cluster[1]
+              ->propose_conf_change(
+                  {ConfChangeTransition::kAuto, {{ConfChangeType::kAddVoter, ReplicaId(4)}}})
+              .ok());
+  cluster.settle();
+  cluster.tick(3);
+  REQUIRE(cluster[4]->configuration().voters == ids({1, 2, 3, 4}));
+  REQUIRE(cluster[4].stored.commands == std::vector<std::string>{"a"});
+  REQUIRE(cluster[4].stored.start.index > Index(0));  // by a snapshot, though nothing was compacted
+}
+
+TEST_CASE("lesson 6: a group that was bootstrapped has a snapshot for newcomers from the start") {
+  NoRandom random;
+  Options options = MemoryCluster::test_options();
+  options.id = ReplicaId(1);
+  Raft one(options, InitialState::bootstrap(voters({1})), random);
+  one.campaign();
+  while (one.has_ready()) {
+    Ready ready = one.take_ready();
+    for (Message& message : ready.messages_after_persist)
+      REQUIRE(one.step(std::move(message)).ok());
+    one.on_persisted(ready.mark);
+    if (!ready.committed.empty()) one.on_applied(ready.committed.hi - 1);
+  }
+  REQUIRE(one.is_leader());
+  REQUIRE(one.first_index() == Index(2));
+  REQUIRE(one.applied() == Index(2));
+  REQUIRE(one.term_of(Index(1)) == Term(1));
+}
+
 TEST_CASE("lesson 7: a snapshot from before its receiver's membership is installed") {
   MemoryCluster cluster(4, voters({1, 2, 3}));
   cluster[4].stored.configuration = Configuration();

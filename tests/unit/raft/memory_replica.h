@@ -130,6 +130,7 @@ class MemoryReplica {
     for (const Fetch& fetch : ready.fetches) answer(fetch);
     for (const SnapshotRequest& request : ready.snapshot_requests)
       snapshot_requests.push_back(request.peer);
+    if (!ready.snapshot_requests.empty() && stored.applied > Index()) offer_snapshot();
     ready.messages.clear();
     writes.push_back(std::move(ready));
   }

@@ -137,6 +137,7 @@ class ShardFixture : public ShardObserver {
     options.raft.id = ReplicaId(1);
     options.initial_configuration.voters = {ReplicaId(1)};
     options.checkpoint_bytes = checkpoint_bytes;
+    options.append_bytes_max = append_bytes_max;
     REQUIRE(shard->open_replica(options, store, make_stream()).ok());
   }
 
@@ -167,6 +168,7 @@ class ShardFixture : public ShardObserver {
   std::unique_ptr<host::LogStorage> storage;
   InflightBudget budget{1 << 20};
   uint64_t checkpoint_bytes = 64 << 20;
+  uint64_t append_bytes_max = 8 << 20;
   std::unique_ptr<Shard> shard;
   std::unordered_map<uint64_t, bool> serving;
   std::unordered_map<uint64_t, std::string> fenced;

@@ -155,6 +155,30 @@ TEST_CASE_METHOD(ShardFixture, "admission by bytes refuses what exceeds the budg
 }
 
 TEST_CASE_METHOD(ShardFixture,
+                 "what exceeds a group's part of a batch goes with the next, in order") {
+  append_bytes_max = 250'000;
+  open(1);
+  settle();
+  std::vector<std::unique_ptr<Produce>> produces;
+  for (int i = 0; i < 9; ++i) {
+    produces.push_back(
+        std::make_unique<Produce>(1, CHRONIK_ACKS_ALL, batch_of({std::string(100'000, 'x')})));
+    shard->submit_proposal(&produces.back()->abi);
+  }
+  pass();
+  storage_host.run();
+  pass();
+  const auto answered = [&] {
+    return std::count_if(produces.begin(), produces.end(),
+                         [](const auto& produce) { return produce->answered(); });
+  };
+  CHECK(answered() == 2);
+  settle();
+  CHECK(answered() == 9);
+  for (size_t i = 0; i < produces.size(); ++i) CHECK(produces[i]->value == i);
+}
+
+TEST_CASE_METHOD(ShardFixture,
                  "a retry of a batch in flight is answered with it, one of a stored batch too") {
   open(1);
   settle();

@@ -95,6 +95,9 @@ typedef struct chronik_log_operation {
   chronik_slice meta;
 } chronik_log_operation;
 
+/* What an entry counts beside its payload, see group_batch_bytes_max. */
+#define CHRONIK_LOG_ENTRY_OVERHEAD 64
+
 typedef struct chronik_log_batch {
   uint32_t struct_size;
   uint32_t operation_count;
@@ -228,6 +231,11 @@ typedef struct chronik_log_storage_vtable {
   /* Writes what the last start() found, for people: what was recovered, discarded, repaired; one
    * line each, nothing if all was well. Optional. [control] [nonblocking] [started] */
   int32_t (*recovery_report)(void* instance, const chronik_sink* sink) CHRONIK_NOEXCEPT;
+
+  /* What one group may append in one batch: the sum of its payload bytes and of
+   * CHRONIK_LOG_ENTRY_OVERHEAD per entry is at most this. Optional: without it there is no bound.
+   * [any] [nonblocking] [created] */
+  uint64_t (*group_batch_bytes_max)(void* instance) CHRONIK_NOEXCEPT;
 } chronik_log_storage_vtable;
 
 CHRONIK_EXTERN_C_END

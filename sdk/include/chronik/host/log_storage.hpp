@@ -70,6 +70,16 @@ class LogStorage final : public Component {
     return plain(vtable_->read(instance(), &request), "reading the log");
   }
 
+  // What one group may append in one batch; see the ABI. UINT64_MAX: no bound.
+  uint64_t group_batch_bytes_max() const {
+    constexpr size_t kEnd = offsetof(chronik_log_storage_vtable, group_batch_bytes_max) +
+                            sizeof vtable_->group_batch_bytes_max;
+    if (vtable_->component.struct_size < kEnd || vtable_->group_batch_bytes_max == nullptr) {
+      return UINT64_MAX;
+    }
+    return vtable_->group_batch_bytes_max(instance());
+  }
+
   // What the last start() found, for people; empty if all was well.
   std::string recovery_report() {
     std::string text;

@@ -3,7 +3,8 @@
 //
 // An author writes a class per component (see log_storage.hpp, state_machine.hpp, frontend.hpp for
 // what it must offer) and declares it with component.hpp. Exceptions that leave the class end at
-// the thunks in those headers, which turn them into CHRONIK_E_INTERNAL.
+// the thunks in those headers, which turn them into CHRONIK_E_INTERNAL; from a function that can't
+// report an error (stop, on_leadership, version) they end the process.
 #pragma once
 
 #include <algorithm>
@@ -77,6 +78,18 @@ int32_t guarded(chronik_error* error, Body&& body) noexcept {
   }
 }
 
+// As guarded, for calls that return a bare code.
+template <typename Body>
+int32_t guarded_code(Body&& body) noexcept {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    std::terminate();
+  } catch (...) {
+    return CHRONIK_E_INTERNAL;
+  }
+}
+
 // A counted reference to a chronik_buffer. Thread: as std::shared_ptr.
 class BufferRef {
  public:
@@ -113,7 +126,10 @@ class Host {
   explicit Host(const chronik_host* raw) : raw_(raw) {}
   const chronik_host* raw() const { return raw_; }
 
-  bool logs(int32_t level) const { return level >= *raw_->log_level; }
+  // Atomically: the host may change the level at any time.
+  bool logs(int32_t level) const {
+    return level >= __atomic_load_n(raw_->log_level, __ATOMIC_RELAXED);
+  }
   void log(int32_t level, std::string_view message) const {
     if (logs(level)) raw_->log(raw_->context, level, slice(message));
   }

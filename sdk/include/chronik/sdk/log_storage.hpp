@@ -5,6 +5,7 @@
 //   int32_t scan_groups(chronik_log_visitor visitor, void* context);
 //   int32_t read(const chronik_log_read& request);
 //   void recovery_report(const chronik_sink& sink);                        optional
+//   uint64_t group_batch_bytes_max();                                      optional
 //
 // with the contract of chronik/abi/log_storage.h, and the constructor
 //   T(Host, const chronik_log_storage_environment&, const Config&).
@@ -26,18 +27,25 @@ constexpr chronik_log_storage_vtable make_log_storage_vtable() {
   };
   v.group = [](void* instance, uint64_t group, chronik_log_visitor visitor,
                void* context) noexcept {
-    return static_cast<T*>(instance)->group(group, visitor, context);
+    return guarded_code([&] { return static_cast<T*>(instance)->group(group, visitor, context); });
   };
   v.scan_groups = [](void* instance, chronik_log_visitor visitor, void* context) noexcept {
-    return static_cast<T*>(instance)->scan_groups(visitor, context);
+    return guarded_code([&] { return static_cast<T*>(instance)->scan_groups(visitor, context); });
   };
   v.read = [](void* instance, const chronik_log_read* request) noexcept {
-    return static_cast<T*>(instance)->read(*request);
+    return guarded_code([&] { return static_cast<T*>(instance)->read(*request); });
   };
   if constexpr (requires(T & t, const chronik_sink& s) { t.recovery_report(s); }) {
     v.recovery_report = [](void* instance, const chronik_sink* sink) noexcept -> int32_t {
-      static_cast<T*>(instance)->recovery_report(*sink);
-      return CHRONIK_OK;
+      return guarded_code([&] {
+        static_cast<T*>(instance)->recovery_report(*sink);
+        return int32_t{CHRONIK_OK};
+      });
+    };
+  }
+  if constexpr (requires(T & t) { t.group_batch_bytes_max(); }) {
+    v.group_batch_bytes_max = [](void* instance) noexcept -> uint64_t {
+      return static_cast<T*>(instance)->group_batch_bytes_max();
     };
   }
   return v;

@@ -48,7 +48,12 @@ constexpr chronik_state_machine_vtable make_state_machine_vtable() {
   if constexpr (requires(T & t, chronik_proposal & p, chronik_prepared & r) { t.prepare(p, r); }) {
     v.prepare = [](void* instance, chronik_proposal* proposal,
                    chronik_prepared* prepared) noexcept {
-      static_cast<Shell*>(instance)->prepare(*proposal, *prepared);
+      // Nothing was proposed when it throws: refused, with the error of any other call.
+      const int32_t code = guarded(&prepared->error, [&] {
+        static_cast<Shell*>(instance)->prepare(*proposal, *prepared);
+        return Status();
+      });
+      if (code != CHRONIK_OK) prepared->verdict = CHRONIK_PREPARE_REFUSE;
     };
   }
   if constexpr (requires(T & t) { t.on_leadership(uint64_t{}, true); }) {
