@@ -73,7 +73,6 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 // ---- Gathering: what all sources say, in rising precedence
-// -----------------------------------------
 
 struct InstanceSection {
   std::string kind;  // "log_storage"
@@ -268,7 +267,6 @@ std::string default_plugin_directory(const ConfigSources& sources) {
 }
 
 // ---- Checking
-// --------------------------------------------------------------------------------------
 
 class Checker {
  public:

@@ -265,7 +265,7 @@ bool PartitionReplica::collect(LogBatch& batch) {
 void PartitionReplica::write_ready(raft::Ready& ready, LogBatch& batch) {
   if (must_create_) {
     batch.create(group());
-    batch.group_meta(group(), meta_.encode(), false);
+    batch.reset(group(), {meta_.start_term, meta_.start_index}, meta_.encode());
     must_create_ = false;
   } else if (meta_changed_ || checkpoint_due_) {
     batch.group_meta(group(), meta_with_checkpoint().encode(), true);

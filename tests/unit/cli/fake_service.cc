@@ -50,6 +50,11 @@ void FakeService::refuse(std::set<uint64_t> numbers, pb::Code code, int32_t deta
   refusal_message_ = message;
 }
 
+void FakeService::lead_elsewhere(const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  leader_ = address;
+}
+
 void FakeService::break_fetch_after(uint64_t messages) {
   const std::lock_guard lock(mutex_);
   break_fetch_after_ = messages;
@@ -118,6 +123,11 @@ pb::ProduceResult FakeService::store(const pb::ProduceRequest& request) {
     return result;
   };
   if (refused_.erase(seen_++) > 0) return fail(refusal_, refusal_detail_, refusal_message_);
+  if (!leader_.empty()) {
+    result.mutable_error()->mutable_leader()->set_node(2);
+    result.mutable_error()->mutable_leader()->set_api_address(leader_);
+    return fail(pb::CODE_NOT_LEADER, 0, "not the leader");
+  }
   const std::string& bytes = request.record_batch();
   if (const auto status = format::validate(bytes, max_batch_bytes_); !status.ok())
     return fail(pb::CODE_INVALID_ARGUMENT, status.detail(), status.message());

@@ -40,6 +40,8 @@ class FakeService final : public pb::Chronik::Service {
   // Batches of these numbers, counted from 0 over all partitions, are refused once.
   void refuse(std::set<uint64_t> numbers, pb::Code code, int32_t detail = 0,
               const std::string& message = "refused by the test");
+  // Batches are refused with NOT_LEADER and this address.
+  void lead_elsewhere(const std::string& address);
   // Waits until so many batches were stored.
   void wait_stored(uint64_t batches);
 
@@ -97,6 +99,7 @@ class FakeService final : public pb::Chronik::Service {
   pb::Code refusal_ = pb::CODE_OK;
   int32_t refusal_detail_ = 0;
   std::string refusal_message_;
+  std::string leader_;
   uint64_t seen_ = 0;
   uint64_t stored_ = 0;
   uint64_t duplicates_ = 0;

@@ -207,6 +207,18 @@ TEST_CASE("a_batch_refused_for_now_is_sent_again_before_those_behind_it") {
   check_ledger(service, "t", input);
 }
 
+TEST_CASE("the_leader_that_is_named_gets_the_batches") {
+  FakeService follower;
+  FakeService leader;
+  follower.add_topic("t", 2);
+  leader.add_topic("t", 2);
+  follower.lead_elsewhere(leader.address());
+  const std::string input = lines(5000);
+  CHECK(produce(follower, input).exit == 0);
+  check_ledger(leader, "t", input);
+  CHECK(follower.batches() == 0);
+}
+
 TEST_CASE("a_batch_refused_for_good_ends_it_with_its_line") {
   FakeService service;
   service.add_topic("t", 1);

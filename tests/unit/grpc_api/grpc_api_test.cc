@@ -487,6 +487,25 @@ TEST_CASE("stop_waits_for_what_is_under_way_and_ends_the_rest") {
   session.node.wait_stopped();
 }
 
+TEST_CASE("stop_cuts_off_what_outlasts_the_drain_timeout") {
+  FakeNode::Options options;
+  options.drain_timeout_ns = 1'000'000;
+  Session session(options);
+  session.node.hold_proposals(true);
+  ::grpc::ClientContext context;
+  auto stream = session.stub->ProduceStream(&context);
+  pb::ProduceStreamRequest message;
+  *message.add_requests() = produce_request(1, "t", 0, batch({"x"}));
+  REQUIRE(stream->Write(message));
+  session.node.wait_held(1);
+  session.node.begin_stop();
+  pb::ProduceStreamResponse response;
+  CHECK_FALSE(stream->Read(&response));
+  CHECK_FALSE(stream->Finish().ok());
+  session.node.release_proposals(1);  // only then may the host take the frontend down
+  session.node.wait_stopped();
+}
+
 TEST_CASE("stop_after_a_failed_start_is_done_at_once") {
   FakeNode first;
   REQUIRE(first.start() == CHRONIK_OK);
