@@ -108,7 +108,8 @@ void PartitionReplica::take_waiting() {
 
 Status PartitionReplica::check_admission(uint64_t bytes) const {
   if (bytes == 0) return Status(Code::kInvalidArgument, "a proposal needs at least one byte");
-  if (store_.low_space()) {
+  // The metadata group goes on: a topic's deletion is how space comes back.
+  if (store_.low_space() && group() != GroupId(0)) {
     return Status(Code::kNoSpace, "the disk of log storage '" + store_.name() +
                                       "' is nearly full; free some space, then retry");
   }
