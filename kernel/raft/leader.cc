@@ -68,12 +68,14 @@ void Raft::on_fetched(const Fetch& fetch, Result<std::vector<Entry>> entries) {
   }
   if (!entries.ok() || entries->empty()) return;  // the next heartbeat's answer tries again
   uint64_t bytes = 0;
+  Index expected = fetch.lo;
   for (const Entry& entry : *entries) {
-    if (log_.term_of(entry.index) != entry.term)
+    if (entry.index != expected || log_.term_of(entry.index) != entry.term)
       return fence_.report(text("storage answered with entry ", entry.id(),
                                 ", but the log has term ",
                                 log_.term_of(entry.index).value_or(Term()), " there"));
     bytes += entry_bytes(entry);
+    ++expected;
   }
   const size_t count = entries->size();
   send(member->replica(),

@@ -36,6 +36,14 @@ void LogBatch::truncate_suffix(GroupId group, Index from) {
   add(group, CHRONIK_LOG_TRUNCATE_SUFFIX).index = from.value;
 }
 
+void LogBatch::reset(GroupId group, raft::EntryId start, std::string meta) {
+  metas_.push_back(std::move(meta));
+  chronik_log_operation& operation = add(group, CHRONIK_LOG_RESET);
+  operation.index = start.index.value;
+  operation.term = start.term.value;
+  operation.meta = {metas_.back().data(), metas_.back().size()};
+}
+
 void LogBatch::hard_state(GroupId group, const raft::HardState& state, bool lazy) {
   chronik_log_operation& operation = add(group, CHRONIK_LOG_HARD_STATE);
   operation.flags = lazy ? CHRONIK_LOG_LAZY : 0;

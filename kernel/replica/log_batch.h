@@ -23,6 +23,8 @@ class LogBatch {
   // Pre: entries not empty; the first follows `previous`.
   void append(GroupId group, raft::EntryId previous, const std::vector<raft::Entry>& entries);
   void truncate_suffix(GroupId group, Index from);
+  // The log begins anew after `start`.
+  void reset(GroupId group, raft::EntryId start, std::string meta);
   void hard_state(GroupId group, const raft::HardState& state, bool lazy);
   void group_meta(GroupId group, std::string meta, bool lazy);
   void remove(GroupId group);

@@ -63,9 +63,10 @@ Result<std::unique_ptr<PartitionReplica>> PartitionReplica::open(ReplicaOptions 
       options.group, [&](const chronik_log_group& group) { recovered = recover(group); });
   if (!visited.ok() && visited.code() != Code::kNotFound) return visited;
   if (!visited.ok()) {
-    raft::InitialState initial;
-    initial.configuration = options.initial_configuration;
+    raft::InitialState initial = raft::InitialState::bootstrap(options.initial_configuration);
     GroupMeta meta;
+    meta.start_index = initial.start_index;
+    meta.start_term = initial.start_term;
     meta.configuration = options.initial_configuration;
     return std::unique_ptr<PartitionReplica>(
         new PartitionReplica(std::move(options), store, std::move(machine), host,

@@ -265,7 +265,7 @@ bool PartitionReplica::collect(LogBatch& batch) {
 void PartitionReplica::write_ready(raft::Ready& ready, LogBatch& batch) {
   if (must_create_) {
     batch.create(group());
-    batch.group_meta(group(), meta_.encode(), false);
+    batch.reset(group(), {meta_.start_term, meta_.start_index}, meta_.encode());
     must_create_ = false;
   } else if (meta_changed_ || checkpoint_due_) {
     batch.group_meta(group(), meta_with_checkpoint().encode(), true);
@@ -297,6 +297,7 @@ void PartitionReplica::remember(std::vector<raft::Entry>& entries) {
 }
 
 void PartitionReplica::on_log_written() {
+  if (store_failed_) return;
   CHRONIK_CHECK(!in_flight_.empty() && in_flight_.front().own_write,
                 "a completion without a write");
   finish_write(in_flight_.front());
@@ -307,6 +308,7 @@ void PartitionReplica::on_log_written() {
 }
 
 void PartitionReplica::on_store_failed() {
+  store_failed_ = true;
   in_flight_.clear();
 }
 
@@ -372,6 +374,12 @@ void PartitionReplica::read_ahead() {
   read.max_bytes = options_.replay_read_bytes;
   reading_ = true;
   host_.read_log(*this, read);
+}
+
+void PartitionReplica::on_read_refused(const Status& why) {
+  reading_ = false;
+  if (closed_) return;
+  fence(Status(Code::kDataLoss, std::string(why.message())).annotate("replay"));
 }
 
 void PartitionReplica::on_log_read(const chronik_log_read_result& result) {

@@ -6,8 +6,8 @@ import os
 import harness
 import verify
 
-SIZE_MIB = 48
-BALLAST_MIB = 16
+SIZE_MIB = 64
+BALLAST_MIB = 32
 
 
 def mount(lab, kind):
@@ -37,7 +37,7 @@ def fill_and_free(lab, kind, min_free):
     node = lab.node(f"node-{kind}", stable_port=True)
     node.data_dir = os.path.join(place, "data")
     node.sections["log_storage.main"].update({
-        "segment_wal.min_free_bytes": min_free, "segment_wal.journal_file_size": "1MiB",
+        "segment_wal.min_free_bytes": min_free, "segment_wal.journal_file_size": "2MiB",
         "segment_wal.checkpoint_bytes": "4MiB", "segment_wal.segment_size": "1MiB"})
     node.start()
     ballast = os.path.join(place, "ballast")
@@ -81,7 +81,24 @@ def fill_and_free(lab, kind, min_free):
     harness.check_equal(len(second), len(few), f"{name}: records acknowledged after space came back")
     lab.step(f"{name}: space came back, {len(second)} more records")
 
-    for how in (node.kill, node.stop):
+    # Started without any room: it starts, or says what is missing and leaves all as it is.
+    node.kill()
+    with open(ballast, "wb") as file:
+        room = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
+        os.posix_fallocate(file.fileno(), 0, max(4096, room - (256 << 10)))
+    node.launch()
+    harness.until(lambda: node.process.poll() is not None or
+                  any(line.endswith("is ready") for line in node.lines()), "a verdict")
+    if node.process.poll() is not None:
+        text = "\n".join(node.lines())
+        harness.check_equal(node.await_end(), 3, f"{name}: exit status of a start without room: {text}")
+        harness.check("space" in text, f"{name}: it doesn't say that space is missing: {text}")
+        lab.step(f"{name}: not started without room: {text.splitlines()[-1]}")
+    else:
+        lab.step(f"{name}: started without room")
+    os.unlink(ballast)
+
+    for how in (node.kill, node.kill, node.stop):
         how()
         node.start()
         stored = [lab.consume(node, "t", p) for p in range(2)]

@@ -97,15 +97,15 @@ Status Wal::recover(bool fresh) {
   for (const FoundFile& file : end.files)
     journal_.push_back({file.seq, Files::kNone, file.size, file.last_lsn});
   status = begin_boot_file(end);
+  if (!status.ok()) return status;
   // What was replayed becomes part of a checkpoint at once: should the former process have stopped
   // because of a failed sync, then some of it may be in the page cache only.
-  if (status.ok() && end.applied_frames != 0) {
+  if (end.applied_frames != 0) {
     status = checkpoint();
-  } else if (status.ok() && checkpoint_lsn_ != 0) {
+  } else if (checkpoint_lsn_ != 0) {
     status = recycle_journal();  // else each start would leave files behind
   }
-  if (status.code() == CHRONIK_E_NO_SPACE) status = Status();
-  return status;
+  return status.code() == CHRONIK_E_NO_SPACE ? Status() : status;
 }
 
 // A start never appends to an old file: an unfinished frame at its end stays what it is.
