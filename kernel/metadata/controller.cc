@@ -14,6 +14,11 @@ namespace {
 
 constexpr uint32_t kProducerIdBlock = 1000;
 
+const Status& in_doubt() {
+  static const Status status(Code::kUnknown, "the change is made, but the node is stopping");
+  return status;
+}
+
 std::string text(chronik_slice slice) {
   return std::string(sdk::view(slice));
 }
@@ -91,6 +96,13 @@ void Controller::on_serving(GroupId group, bool serving) {
   answer_waiting();
 }
 
+void Controller::on_fenced(GroupId group, const Status& why) {
+  const auto local = locals_.find(group);
+  if (local == locals_.end()) return;
+  local->second.broken = why;
+  answer_waiting();
+}
+
 void Controller::when_serving(std::function<void()> ready) {
   when_serving_ = std::move(ready);
   if (metadata_serving_) std::exchange(when_serving_, nullptr)();
@@ -112,12 +124,11 @@ void Controller::register_node(NodeInfo self, std::function<void(Status)> done) 
 void Controller::stop() {
   stopping_ = true;
   const Status why(Code::kUnavailable, "the node is stopping");
-  const Status in_doubt(Code::kUnknown, "the change is made, but the node is stopping");
   for (const Waiting& waiting : std::exchange(waiting_creates_, {})) {
-    answer(waiting.request, in_doubt);
+    answer(waiting.request, in_doubt());
   }
   for (const Waiting& waiting : std::exchange(waiting_deletes_, {})) {
-    answer(waiting.request, in_doubt);
+    answer(waiting.request, in_doubt());
   }
   for (chronik_admin_request* request : std::exchange(waiting_producers_, {})) {
     answer(request, why);
@@ -149,6 +160,7 @@ void Controller::create_topic(chronik_admin_request* request) {
   const std::string name = command.name;
   propose(std::move(command), [this, request, name](const chronik_outcome& outcome) {
     if (outcome.status != CHRONIK_OK) return answer(request, outcome);
+    if (stopping_) return answer(request, in_doubt());
     Waiting waiting{request, outcome.value, {}};
     // The image that has the topic came before this outcome, from the same thread.
     if (const auto topic = image_->topics.find(name);
@@ -175,6 +187,7 @@ void Controller::delete_topic(chronik_admin_request* request) {
   propose(DeleteTopic{name},
           [this, request, waiting = std::move(waiting)](const chronik_outcome& outcome) mutable {
             if (outcome.status != CHRONIK_OK) return answer(request, outcome);
+            if (stopping_) return answer(request, in_doubt());
             waiting.value = outcome.value;
             waiting_deletes_.push_back(std::move(waiting));
             answer_waiting();
@@ -220,6 +233,7 @@ void Controller::propose(MetadataCommand command,
 // ---- Reconciliation -----------------------------------------------------------------------------
 
 void Controller::reconcile() {
+  if (stopping_) return;
   problems_.clear();
   std::unordered_set<GroupId> wanted;
   for (const auto& [name, topic] : image_->topics) {
@@ -257,21 +271,25 @@ void Controller::open(const TopicInfo& topic, uint32_t partition, const ReplicaI
                          "delete the topic and create it anew"});
     return;
   }
-  if (locals_.contains(group)) return;
+  if (const auto local = locals_.find(group); local != locals_.end()) {
+    if (local->second.state == LocalState::kFailed) {
+      problems_.push_back({topic.name, partition, group, local->second.broken.to_string()});
+    }
+    return;
+  }
   locals_[group] = {};
-  host_.open_partition(topic, partition, self,
-                       [this, group, name = topic.name, partition](Status status) {
-                         const auto local = locals_.find(group);
-                         if (local == locals_.end()) return;
-                         if (status.ok()) {
-                           if (local->second.state == LocalState::kOpening) {
-                             local->second.state = LocalState::kOpen;
-                           }
-                         } else {
-                           problems_.push_back({name, partition, group, status.to_string()});
-                         }
-                         answer_waiting();
-                       });
+  host_.open_partition(
+      topic, partition, self, [this, group, name = topic.name, partition](Status status) {
+        const auto local = locals_.find(group);
+        if (local == locals_.end()) return;
+        if (local->second.state != LocalState::kOpening) return;
+        local->second.state = status.ok() ? LocalState::kOpen : LocalState::kFailed;
+        if (!status.ok()) {
+          local->second.broken = status;
+          problems_.push_back({name, partition, group, status.to_string()});
+        }
+        answer_waiting();
+      });
 }
 
 void Controller::remove(GroupId group) {
@@ -300,8 +318,20 @@ void Controller::publish_soon() {
 bool Controller::settled(const Waiting& waiting) const {
   return std::all_of(waiting.groups.begin(), waiting.groups.end(), [&](GroupId group) {
     const auto local = locals_.find(group);
-    return local == locals_.end() || local->second.serving;
+    return local == locals_.end() || local->second.serving || !local->second.broken.ok();
   });
+}
+
+// A topic that exists but can't be written to isn't what its creator asked for.
+Status Controller::outcome_of(const Waiting& waiting) const {
+  for (const GroupId group : waiting.groups) {
+    const auto local = locals_.find(group);
+    if (local == locals_.end() || local->second.broken.ok()) continue;
+    return Status(Code::kFailedPrecondition,
+                  "the topic was created, but group " + std::to_string(group.value) +
+                      " of it can't serve: " + std::string(local->second.broken.message()));
+  }
+  return {};
 }
 
 void Controller::answer_waiting() {
@@ -313,7 +343,11 @@ void Controller::answer_waiting() {
   };
   std::erase_if(waiting_creates_, [&](const Waiting& waiting) {
     if (!settled(waiting)) return false;
-    answer_ok(waiting);
+    if (const Status why = outcome_of(waiting); !why.ok()) {
+      answer(waiting.request, why);
+    } else {
+      answer_ok(waiting);
+    }
     return true;
   });
   std::erase_if(waiting_deletes_, [&](const Waiting& waiting) {

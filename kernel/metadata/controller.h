@@ -61,6 +61,8 @@ class Controller {
   void on_image(MetadataImagePtr image);
   // A group of this node began or ceased to answer; group 0 too.
   void on_serving(GroupId group, bool serving);
+  // A group of this node was taken out of service.
+  void on_fenced(GroupId group, const Status& why);
   // Calls `ready` once group 0 serves and the first routing snapshot is out.
   void when_serving(std::function<void()> ready);
   // Registers this node (address, stores) with the metadata group, once that serves; `done`
@@ -84,16 +86,17 @@ class Controller {
 
  private:
   class Proposal;
-  enum class LocalState { kOpening, kOpen, kDeleting };
+  enum class LocalState { kOpening, kOpen, kFailed, kDeleting };
   struct Local {
     LocalState state = LocalState::kOpening;
     bool serving = false;
+    Status broken;  // why it won't serve: it couldn't be opened, or was fenced
   };
   // An admin request whose command is applied and which waits for this node.
   struct Waiting {
     chronik_admin_request* request;
     uint64_t value;
-    std::vector<GroupId> groups;  // until these serve (create) or are gone (delete)
+    std::vector<GroupId> groups;  // until these serve or can't (create), or are gone (delete)
   };
 
   void propose(MetadataCommand command, std::function<void(const chronik_outcome&)> done);
@@ -108,6 +111,7 @@ class Controller {
   void publish_soon();
   void answer_waiting();
   bool settled(const Waiting& waiting) const;
+  Status outcome_of(const Waiting& waiting) const;
 
   const NodeId node_;
   ControllerHost& host_;

@@ -189,12 +189,17 @@ Status Node::register_self() {
 // ---- Stop ---------------------------------------------------------------------------------------
 
 void Node::stop() {
-  // Clients first: their requests end while everything below still runs.
+  // Frontends wait for their requests, so everything below begins at once to answer those, whatever
+  // they wait for, and goes on answering until the frontends have ended.
   for (FrontendRuntime& runtime : frontends_) {
     if (runtime.host) runtime.host->begin_stop();
-    if (runtime.frontend) runtime.frontend->stop_and_wait();
+    if (runtime.frontend) runtime.frontend->stop({nullptr, nullptr});
   }
   control_.run([this] { controller_.stop(); });
+  for (const auto& shard : shards_) shard->begin_drain();
+  for (FrontendRuntime& runtime : frontends_) {
+    if (runtime.frontend) runtime.frontend->stop_and_wait();
+  }
   for (const auto& shard : shards_) shard->begin_stop();
   shard_threads_.clear();
   control_.run([] {});  // what the shards posted last
@@ -204,11 +209,13 @@ void Node::stop() {
   }
   frontends_.clear();
   gateway_.reset();
-  shards_.clear();
   for (auto runtime = stores_.rbegin(); runtime != stores_.rend(); ++runtime) {
     if (runtime->host) runtime->host->begin_stop();
     if (runtime->storage) runtime->storage->stop_and_wait();
     if (runtime->host) runtime->host->drain();
+  }
+  shards_.clear();  // not before: a storage that waited for space completes its writes as it stops
+  for (auto runtime = stores_.rbegin(); runtime != stores_.rend(); ++runtime) {
     runtime->storage.reset();
   }
   stores_.clear();
@@ -230,6 +237,7 @@ void Node::on_serving(GroupId group, bool serving) {
 void Node::on_fenced(GroupId group, const Status& why) {
   log_.error("group " + std::to_string(group.value) + " is out of service: " + why.to_string());
   if (group == kMetadataGroup) fail(why.annotate("the metadata group is out of service"));
+  control_.post([this, group, why] { controller_.on_fenced(group, why); });
 }
 
 void Node::on_store_failed(LogStore& store) {

@@ -1,5 +1,6 @@
 #include "replica/log_store.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "plugin/abi_status.h"
@@ -37,11 +38,33 @@ Status LogStore::visit_all(const std::function<void(const chronik_log_group&)>& 
   return to_kernel(storage_->scan_groups(visitor));
 }
 
-void LogStore::complete(void* /*context*/, const chronik_log_completion* completions,
+void LogStore::await_room(RoomListener* listener) {
+  const std::lock_guard lock(room_mutex_);
+  if (std::find(awaiting_room_.begin(), awaiting_room_.end(), listener) == awaiting_room_.end()) {
+    awaiting_room_.push_back(listener);
+  }
+  room_awaited_.store(true);
+}
+
+void LogStore::forget_room(RoomListener* listener) {
+  const std::lock_guard lock(room_mutex_);
+  std::erase(awaiting_room_, listener);
+}
+
+void LogStore::tell_room() {
+  if (!room_awaited_.load()) return;
+  const std::lock_guard lock(room_mutex_);
+  for (RoomListener* listener : awaiting_room_) listener->on_room();
+  awaiting_room_.clear();
+  room_awaited_.store(false);
+}
+
+void LogStore::complete(void* context, const chronik_log_completion* completions,
                         uint32_t count) noexcept {
   for (uint32_t i = 0; i < count; ++i) {
     reinterpret_cast<WriteListener*>(completions[i].token)->on_written(completions[i].status);
   }
+  static_cast<LogStore*>(context)->tell_room();
 }
 
 void LogStore::read_done(void* /*context*/, chronik_log_read_result* result) noexcept {

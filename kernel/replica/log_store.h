@@ -9,7 +9,9 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/status.h"
@@ -30,6 +32,13 @@ class ReadListener {
  public:
   virtual ~ReadListener() = default;
   virtual void on_read(chronik_log_read_result* result) noexcept = 0;
+};
+
+// Told that a submit that was refused for lack of room may be tried again.
+class RoomListener {
+ public:
+  virtual ~RoomListener() = default;
+  virtual void on_room() noexcept = 0;
 };
 
 class LogStore {
@@ -55,8 +64,13 @@ class LogStore {
   }
 
   // As chronik_log_storage_vtable.submit; `listener` lives until it was told. kResourceExhausted:
-  // try again after the next completion.
+  // try again after the next completion, which may be another shard's: see await_room().
   Status submit(LogBatch& batch, WriteListener* listener);
+  // Tells `listener` once, after the next completion of anybody's. A submit that was refused has to
+  // be tried once more after this, as that completion may have come in between. Idempotent.
+  void await_room(RoomListener* listener);
+  // `listener` isn't told any more.
+  void forget_room(RoomListener* listener);
   // As chronik_log_storage_vtable.read, without token. After an error the listener isn't told.
   Status read(chronik_log_read request, ReadListener* listener);
   // Visits a group; kNotFound if the storage has none.
@@ -67,6 +81,7 @@ class LogStore {
   static void complete(void* context, const chronik_log_completion* completions,
                        uint32_t count) noexcept;
   static void read_done(void* context, chronik_log_read_result* result) noexcept;
+  void tell_room();
   static void space_changed(void* context, uint32_t low) noexcept;
 
   const std::string name_;
@@ -74,6 +89,9 @@ class LogStore {
   chronik_log_storage_environment environment_{};
   host::LogStorage* storage_ = nullptr;
   std::atomic<bool> low_space_{false};
+  std::mutex room_mutex_;  // not a message: completions come on threads of the storage
+  std::vector<RoomListener*> awaiting_room_;  // guarded by room_mutex_
+  std::atomic<bool> room_awaited_{false};     // awaiting_room_ isn't empty; saves the lock
 };
 
 }  // namespace chronik

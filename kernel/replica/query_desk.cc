@@ -32,8 +32,18 @@ struct Pin {
 // One read on behalf of a query; frees itself.
 class QueryRead final : public ReadListener {
  public:
-  QueryRead(chronik_query_request* request, const chronik_answer& answer)
-      : request_(request), answer_(answer) {}
+  QueryRead(chronik_query_request* request, const chronik_answer& answer, LogStore& store,
+            GroupId group, Index applied)
+      : request_(request), answer_(answer), store_(store) {
+    read_.from_kind = answer.from_kind;
+    read_.group = group.value;
+    read_.from = answer.from;
+    read_.end_index = applied.value + 1;
+    read_.max_bytes = request->max_bytes;
+  }
+
+  // After an error nothing is under way, and the request isn't answered.
+  Status begin() { return store_.read(read_, this); }
 
   void on_read(chronik_log_read_result* result) noexcept override {
     chronik_query_reply reply = make_reply(Status());
@@ -43,6 +53,7 @@ class QueryRead final : public ReadListener {
     reply.high_watermark = answer_.end_key;
     if (result->status == CHRONIK_OK) {
       auto* pin = new Pin(result);
+      if (pin->entries.empty() && go_on_behind(*result)) return delete pin;
       reply.entry_count = static_cast<uint32_t>(pin->entries.size());
       reply.entries = pin->entries.data();
       reply.pin = pin;
@@ -57,8 +68,23 @@ class QueryRead final : public ReadListener {
   }
 
  private:
+  // A short read may hold nothing but entries of the kernel's own: the reader, who doesn't see
+  // those, would ask for the same again and again. True if another read is under way.
+  bool go_on_behind(const chronik_log_read_result& result) {
+    if (result.entry_count == 0) return false;
+    const sdk::Array<chronik_entry> entries(result.entries, result.entry_count,
+                                            result.entry_stride);
+    const uint64_t next = entries[result.entry_count - 1].index + 1;
+    if (next >= read_.end_index) return false;
+    read_.from_kind = CHRONIK_LOG_FROM_INDEX;
+    read_.from = next;
+    return begin().ok();
+  }
+
   chronik_query_request* request_;
   chronik_answer answer_;
+  LogStore& store_;
+  chronik_log_read read_{};
 };
 
 }  // namespace
@@ -119,14 +145,8 @@ QueryDesk::Outcome QueryDesk::try_answer(chronik_query_request* request, Index a
 
 void QueryDesk::read_range(chronik_query_request* request, const chronik_answer& machine_answer,
                            Index applied) {
-  auto listener = std::make_unique<QueryRead>(request, machine_answer);
-  chronik_log_read read{};
-  read.from_kind = machine_answer.from_kind;
-  read.group = group_.value;
-  read.from = machine_answer.from;
-  read.end_index = applied.value + 1;
-  read.max_bytes = request->max_bytes;
-  if (Status status = store_.read(read, listener.get()); !status.ok()) {
+  auto listener = std::make_unique<QueryRead>(request, machine_answer, store_, group_, applied);
+  if (Status status = listener->begin(); !status.ok()) {
     answer(request, status.annotate("reading the log"));
     return;
   }

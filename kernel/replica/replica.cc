@@ -108,7 +108,8 @@ void PartitionReplica::take_waiting() {
 
 Status PartitionReplica::check_admission(uint64_t bytes) const {
   if (bytes == 0) return Status(Code::kInvalidArgument, "a proposal needs at least one byte");
-  if (store_.low_space()) {
+  // The metadata group goes on: a topic's deletion is how space comes back.
+  if (store_.low_space() && group() != GroupId(0)) {
     return Status(Code::kNoSpace, "the disk of log storage '" + store_.name() +
                                       "' is nearly full; free some space, then retry");
   }
@@ -297,6 +298,7 @@ void PartitionReplica::remember(std::vector<raft::Entry>& entries) {
 }
 
 void PartitionReplica::on_log_written() {
+  if (store_failed_) return;
   CHRONIK_CHECK(!in_flight_.empty() && in_flight_.front().own_write,
                 "a completion without a write");
   finish_write(in_flight_.front());
@@ -307,6 +309,7 @@ void PartitionReplica::on_log_written() {
 }
 
 void PartitionReplica::on_store_failed() {
+  store_failed_ = true;
   in_flight_.clear();
 }
 
@@ -372,6 +375,12 @@ void PartitionReplica::read_ahead() {
   read.max_bytes = options_.replay_read_bytes;
   reading_ = true;
   host_.read_log(*this, read);
+}
+
+void PartitionReplica::on_read_refused(const Status& why) {
+  reading_ = false;
+  if (closed_) return;
+  fence(Status(Code::kDataLoss, std::string(why.message())).annotate("replay"));
 }
 
 void PartitionReplica::on_log_read(const chronik_log_read_result& result) {

@@ -72,6 +72,8 @@ class PartitionReplica {
   // The log storage has failed or refused a write: no write in flight will be completed. Pre:
   // closed or fenced.
   void on_store_failed();
+  // ReplicaHost::read_log could not begin the read.
+  void on_read_refused(const Status& why);
   // The read begun with ReplicaHost::read_log ended; borrowed.
   void on_log_read(const chronik_log_read_result& result);
   void propose(chronik_propose_request* request);
@@ -174,6 +176,7 @@ class PartitionReplica {
   std::deque<raft::Entry>
       tail_;  // entries written by this incarnation and not applied yet, consecutive
   bool reading_ = false;
+  bool store_failed_ = false;   // completions of what was in flight mean nothing any more
   uint64_t applied_bytes_ = 0;  // since the last checkpoint
 
   bool serving_ = false;

@@ -28,7 +28,25 @@ Shard::Shard(ShardOptions options, InflightBudget& budget, ShardObserver& observ
       observer_(observer),
       random_(std::make_unique<SeededRandom>(options.random_seed)) {}
 
-Shard::~Shard() = default;
+// What came too late: requests are refused, the rest is only freed.
+Shard::~Shard() {
+  for (const auto& write : writes_) write->store().forget_room(this);
+  for (Mail* mail = mailbox_.take_all(); mail != nullptr;) {
+    Mail* next = mail->next;
+    switch (mail->kind) {
+      case MailKind::kWritten: break;
+      case MailKind::kRead: delete PendingRead::from(mail); break;
+      case MailKind::kPropose:
+        answer(RequestMail<chronik_propose_request>::from(mail), stopping());
+        break;
+      case MailKind::kQuery:
+        answer(RequestMail<chronik_query_request>::from(mail), stopping());
+        break;
+      default: delete static_cast<CommandMail*>(mail); break;
+    }
+    mail = next;
+  }
+}
 
 raft::Random& Shard::random() {
   return *random_;
@@ -55,7 +73,13 @@ void Shard::post(std::function<void(Shard&)> command) {
   mailbox_.push(new CommandMail(std::move(command)));
 }
 
+void Shard::begin_drain() {
+  drain_wanted_.store(true, std::memory_order_relaxed);
+  post([](Shard&) {});
+}
+
 void Shard::begin_stop() {
+  drain_wanted_.store(true, std::memory_order_relaxed);
   stop_wanted_.store(true, std::memory_order_relaxed);
   post([](Shard&) {});
 }
@@ -111,7 +135,10 @@ void Shard::complete_writes() {
 void Shard::complete_reads() {
   for (PendingRead* read : read_) {
     --reads_under_way_;
-    if (PartitionReplica* replica = find(read->group())) replica->on_log_read(*read->result());
+    if (PartitionReplica* replica = find(read->group())) {
+      if (read->result()->status == CHRONIK_E_FAILED) fail_store(replica->store());
+      replica->on_log_read(*read->result());
+    }
     delete read;
   }
   read_.clear();
@@ -213,7 +240,12 @@ void Shard::submit(PendingWrite& write) {
                                  [&](PendingWrite* b) { return &b->store() == &write.store(); });
   if (!queue) {
     ++writes_under_way_;
-    const Status status = write.store().submit(write.batch(), &write);
+    Status status = write.store().submit(write.batch(), &write);
+    if (status.code() == Code::kResourceExhausted) {
+      // The room may be taken by other shards' writes, whose completions don't come here.
+      write.store().await_room(this);
+      status = write.store().submit(write.batch(), &write);
+    }
     if (status.ok()) return write.batch().clear();
     --writes_under_way_;
     if (status.code() == Code::kFailed) {
@@ -239,6 +271,10 @@ void Shard::refuse(PendingWrite& write, const Status& why) {
   }
   write.reset();
   free_writes_.push_back(&write);
+}
+
+void Shard::on_room() noexcept {
+  post([](Shard& shard) { shard.retry_blocked(); });
 }
 
 void Shard::retry_blocked() {
@@ -297,7 +333,8 @@ void Shard::delete_closed() {
       replicas_.erase(deletion.group);
     }
     // A replica that was closed before its first write has left nothing to delete.
-    if (!deletion.store->visit(deletion.group, [](const chronik_log_group&) {}).ok()) {
+    if (deletion.store->visit(deletion.group, [](const chronik_log_group&) {}).code() ==
+        Code::kNotFound) {
       deletion.done();
       return true;
     }
@@ -335,7 +372,8 @@ void Shard::read_log(PartitionReplica& replica, const chronik_log_read& request)
   ++reads_under_way_;
   if (Status status = replica.store().read(request, read.get()); !status.ok()) {
     --reads_under_way_;
-    replica.fence(Status(Code::kDataLoss, std::string(status.message())).annotate("replay"));
+    if (status.code() == Code::kFailed) fail_store(replica.store());
+    replica.on_read_refused(status);
     return;
   }
   (void)read.release();  // comes back as mail
@@ -358,10 +396,11 @@ void Shard::on_fenced(PartitionReplica& replica, const Status& why) {
 
 // running -> draining:  new requests are refused, proposals under way may end.
 // draining -> closing:  all have, or the time is up: what is left is in doubt.
-// closing -> saving:    no write is under way: checkpoints are written.
+// closing -> saving:    a stop is wanted and no write is under way: checkpoints are written.
 // saving -> stopped:    they are durable.
+// From closing on a time is set as well: a write that waits for space may wait for ever.
 void Shard::advance_stop() {
-  if (phase_ == Phase::kRunning && stop_wanted_.load(std::memory_order_relaxed)) {
+  if (phase_ == Phase::kRunning && drain_wanted_.load(std::memory_order_relaxed)) {
     phase_ = Phase::kDraining;
     drain_until_ns_ = now_.monotonic_ns + options_.drain_ns;
   }
@@ -369,15 +408,16 @@ void Shard::advance_stop() {
       (all(&PartitionReplica::drained) || now_.monotonic_ns >= drain_until_ns_)) {
     for (auto& [group, replica] : replicas_) replica->close(stopping());
     phase_ = Phase::kClosing;
+    drain_until_ns_ = now_.monotonic_ns + options_.drain_ns;
   }
+  if (phase_ < Phase::kClosing || !stop_wanted_.load(std::memory_order_relaxed)) return;
   if (phase_ == Phase::kClosing && writes_under_way_ == 0 && reads_under_way_ == 0 &&
       blocked_.empty() && all(&PartitionReplica::idle)) {
     save_checkpoints();
     phase_ = Phase::kSaving;
   }
-  if (phase_ == Phase::kSaving && writes_under_way_ == 0 && blocked_.empty()) {
-    phase_ = Phase::kStopped;
-  }
+  const bool saved = phase_ == Phase::kSaving && writes_under_way_ == 0 && blocked_.empty();
+  if (saved || now_.monotonic_ns >= drain_until_ns_) phase_ = Phase::kStopped;
 }
 
 bool Shard::all(bool (PartitionReplica::*predicate)() const) const {
@@ -398,7 +438,8 @@ int64_t Shard::next_deadline() const {
     if (at != 0 && (deadline == 0 || at < deadline)) deadline = at;
   };
   if (!query_deadlines_.empty()) earlier(query_deadlines_.top().at_ns);
-  if (phase_ == Phase::kDraining) earlier(drain_until_ns_);
+  const bool stopping = phase_ != Phase::kRunning && stop_wanted_.load(std::memory_order_relaxed);
+  if (phase_ == Phase::kDraining || stopping) earlier(drain_until_ns_);
   return deadline;
 }
 

@@ -55,7 +55,7 @@ struct GroupStatus {
   std::string message;
 };
 
-class Shard final : public ReplicaHost {
+class Shard final : public ReplicaHost, private RoomListener {
  public:
   // All references outlive the shard.
   Shard(ShardOptions options, InflightBudget& budget, ShardObserver& observer);
@@ -68,7 +68,11 @@ class Shard final : public ReplicaHost {
   void cancel_query(GroupId group, chronik_query_request* request);
   // Runs `command` on the shard's thread, in order with other mail.
   void post(std::function<void(Shard&)> command);
-  // Refuses new requests, waits for those under way, saves checkpoints; then stopped() is true.
+  // Refuses new requests, waits drain_ns for those under way, and answers what is left then.
+  void begin_drain();
+  // As begin_drain(), then saves checkpoints; then stopped() is true. A log storage that doesn't
+  // end its writes (it may wait for space) is waited for another drain_ns, and left without
+  // checkpoints: it has to be stopped before the shard is destroyed.
   void begin_stop();
 
   // ---- On the shard's thread -------------------------------------------------------------------
@@ -133,6 +137,7 @@ class Shard final : public ReplicaHost {
   void submit(PendingWrite& write);
   void refuse(PendingWrite& write, const Status& why);
   void retry_blocked();
+  void on_room() noexcept override;
   void fail_store(LogStore& store);
   bool all(bool (PartitionReplica::*predicate)() const) const;
   void save_checkpoints();
@@ -145,8 +150,9 @@ class Shard final : public ReplicaHost {
   Mailbox mailbox_;
   Now now_;
   Phase phase_ = Phase::kRunning;
+  std::atomic<bool> drain_wanted_{false};
   std::atomic<bool> stop_wanted_{false};
-  int64_t drain_until_ns_ = 0;
+  int64_t drain_until_ns_ = 0;  // draining: for requests; from closing on: for writes
 
   std::unordered_map<GroupId, std::unique_ptr<PartitionReplica>> replicas_;
   std::vector<PartitionReplica*> ready_;    // woken since the last collect()

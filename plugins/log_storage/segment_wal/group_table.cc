@@ -82,8 +82,15 @@ void GroupTable::compact(Group& group, uint64_t index, uint64_t term) {
     group.flushed_key = 0;
     group.flushed_time_ms = 0;
   }
+  drop_compacted_segments(group);
+}
+
+void GroupTable::drop_compacted_segments(Group& group) {
   size_t gone = 0;
-  while (gone < group.segments.size() && group.segments[gone]->last_index <= index) ++gone;
+  while (gone < group.segments.size() &&
+         group.segments[gone]->last_index <= group.state.start_index &&
+         !group.segments[gone]->writing)
+    ++gone;
   for (size_t i = 0; i < gone; ++i) garbage_.push_back(std::move(group.segments[i]));
   group.segments.erase(group.segments.begin(), group.segments.begin() + static_cast<long>(gone));
 }

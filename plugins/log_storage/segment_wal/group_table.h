@@ -31,6 +31,7 @@ struct Group {
   // Marks of appends before cut_seq count up to cut_floor only: what was behind it is gone.
   uint64_t cut_seq = 0;
   uint64_t cut_floor = 0;
+  uint32_t flags = 0;    // CHRONIK_LOG_GROUP_*
   uint64_t charged = 0;  // what the tail adds to the table's memory_bytes
 };
 
@@ -70,6 +71,9 @@ class GroupTable {
   // Keeps memory_bytes() right after a change of the group's tail.
   void charge(Group& group);
   uint64_t memory_bytes() const { return memory_bytes_; }
+
+  // Segments that hold nothing but compacted entries become garbage, but for one being written to.
+  void drop_compacted_segments(Group& group);
 
   void add_garbage(std::shared_ptr<Segment> segment) { garbage_.push_back(std::move(segment)); }
   std::vector<std::shared_ptr<Segment>> take_garbage() { return std::exchange(garbage_, {}); }

@@ -37,9 +37,11 @@ Status JournalRecovery::run(JournalEnd* end) {
   for (size_t place = 0; status.ok() && place < end->files.size(); ++place) {
     status = enter(place);
     if (status.ok()) status = walk(place);
-    end->files[place].last_lsn = last_lsn_;
+    end->files[place].last_lsn = last_frame_;
   }
-  end->last_lsn = std::max(last_lsn_, checkpoint_lsn_);
+  end->last_lsn = std::max(last_frame_, checkpoint_lsn_);
+  // One number is left out: that of a frame that may have been begun.
+  if (!end->files.empty()) end->next_lsn = std::max(last_lsn_, checkpoint_lsn_) + 2;
   bytes_ = {};
   return status;
 }
@@ -154,7 +156,7 @@ Status JournalRecovery::walk(size_t place) {
     const auto header = expected_frame(file);
     if (header && header->lsn <= checkpoint_lsn_) {  // needn't be whole any more
       begun_ = true;
-      last_lsn_ = header->lsn;
+      last_lsn_ = last_frame_ = header->lsn;
       last_crc_ = tag_of(bytes_.data() + offset_).crc;
       offset_ += header->blocks * kBlockSize;
       last_end_ = offset_;
@@ -194,7 +196,7 @@ Status JournalRecovery::take(FoundFile& file, const FrameHeader& header) {
   Status status = apply_(header, {content.data() + sizeof header, header.record_bytes}, content);
   if (!status.ok()) return damaged(file, status.message());
   begun_ = true;
-  last_lsn_ = header.lsn;
+  last_lsn_ = last_frame_ = header.lsn;
   last_crc_ = tag_of(bytes_.data() + offset_).crc;
   offset_ += header.blocks * kBlockSize;
   last_end_ = offset_;

@@ -23,6 +23,7 @@ struct FoundFile {
 
 struct JournalEnd {
   uint64_t last_lsn = 0;        // of the last good frame, or of the checkpoint
+  uint64_t next_lsn = 1;        // greater than any number that was ever used
   uint64_t applied_frames = 0;  // beyond the checkpoint
   uint64_t next_file_seq = 1;
   std::vector<FoundFile> files;
@@ -83,7 +84,8 @@ class JournalRecovery {
   uint64_t size_ = 0;
   uint64_t offset_ = 0;
   bool begun_ = false;       // last_lsn_ says which frame is expected next
-  uint64_t last_lsn_ = 0;    // of the last frame walked
+  uint64_t last_lsn_ = 0;    // of the last frame walked, or void numbers behind it
+  uint64_t last_frame_ = 0;  // of the last frame walked
   uint64_t void_after_ = 0;  // frames beyond it were discarded by a former start
   uint32_t last_crc_ = 0;    // tag of the last frame's first block; 0: unknown
   uint64_t last_end_ = 0;

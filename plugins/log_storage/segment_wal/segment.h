@@ -74,6 +74,7 @@ struct Segment {
   uint64_t last_key = 0;
   int64_t max_time_ms = INT64_MIN;
   bool sealed = false;
+  bool writing = false;  // a checkpoint is appending to it
 
   // The index. Invariant: it covers the bytes from indexed_from to `bytes`; a segment known from a
   // checkpoint begins with nothing covered, and is indexed when it is first read or sealed.

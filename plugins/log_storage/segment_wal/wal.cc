@@ -80,8 +80,8 @@ Wal::Wal(sdk::Host host, const chronik_log_storage_environment& environment,
   std::memcpy(store_.bytes, environment.store_uuid, sizeof store_.bytes);
   crc_seed_ = uuid_crc(store_);
   frame_content_max_ = (options_.journal_file_size / kBlockSize - 1) * kBlockContent;
-  journal_files_max_ = SIZE_MAX;  // until checkpoints
-  (void)std::max<size_t>(4, 2 * options_.checkpoint_bytes / options_.journal_file_size + 2);
+  journal_files_max_ =
+      std::max<size_t>(4, 2 * options_.checkpoint_bytes / options_.journal_file_size + 2);
   metrics_.datasyncs = host.counter("journal_datasyncs_total", "Syncs of the journal");
   metrics_.journal_bytes = host.counter("journal_bytes_total", "Bytes written to the journal");
   metrics_.frames = host.counter("journal_frames_total", "Group commits");
@@ -225,9 +225,9 @@ void Wal::take_operation(Frame& frame, const chronik_log_operation& operation) {
 
 int32_t Wal::group(uint64_t group, chronik_log_visitor visitor, void* context) {
   Lock lock(mutex_);
-  const sdk::GroupState* state = groups_.find_state(group);
-  if (state == nullptr) return CHRONIK_E_NOT_FOUND;
-  const chronik_log_group view = state->to_abi();
+  const Group* found = groups_.find(group);
+  if (found == nullptr) return CHRONIK_E_NOT_FOUND;
+  const chronik_log_group view = found->state.to_abi(found->flags);
   return visitor(context, &view);
 }
 
@@ -290,7 +290,11 @@ void Wal::advance_stop(Lock& lock) {
 }
 
 void Wal::finish_stop() {
-  if (started_ && failed_.ok() && journal_bytes_ != 0) run_checkpoint();
+  if (started_ && failed_.ok() && journal_bytes_ != 0) {
+    // Makes the next start short. Should it fail, the journal has everything.
+    if (const Status status = checkpoint(); !status.ok())
+      host_.log(CHRONIK_LOG_WARN, "no checkpoint at stop: " + status.message());
+  }
   close_files();
   const chronik_done done = stopped_;
   done.call(done.context);  // may destroy this

@@ -31,7 +31,11 @@
 
 namespace chronik::segment_wal {
 
+struct JournalEnd;
 struct RecordView;
+struct CheckpointHeader;
+struct GroupCapture;
+class SegmentWriter;
 
 class Wal {
  public:
@@ -118,14 +122,14 @@ class Wal {
   sdk::Status check_store_meta(bool* fresh);
   sdk::Status write_store_meta();
   sdk::Status recover(bool fresh);
-  sdk::Status begin_boot_file(uint64_t prev_last_lsn, uint64_t seq);
+  sdk::Status begin_boot_file(const JournalEnd& end);
   sdk::Status replay(std::span<const uint8_t> records, const sdk::BufferRef& owner);
   sdk::Status replay_record(const RecordView& record, const sdk::BufferRef& owner);
   sdk::Status make_journal_file(FileHeader header, JournalFile* file);
   sdk::Status make_blank_file(const std::string& path, int64_t* handle);
   void prepare_next_file();
   void run_prepare();
-  void recycle_journal();
+  sdk::Status recycle_journal();
   void wait_for_space(uint32_t reason, void (Wal::*retry)());
   void check_space();
   void close_files();
@@ -134,11 +138,38 @@ class Wal {
   void request_checkpoint();
   void run_checkpoint();
   sdk::Status checkpoint();
+  sdk::Status checkpoint_group(uint64_t id, SegmentWriter& writer, std::vector<uint8_t>* body,
+                               uint64_t* count);
+  sdk::Status flush_batch(GroupCapture& capture, size_t final_count, SegmentWriter& writer,
+                          size_t* written);
+  sdk::Status seal(const std::shared_ptr<Segment>& segment, SegmentWriter& writer);
+  sdk::Status write_checkpoint(CheckpointHeader header, const std::vector<uint8_t>& body);
+  void evict_tail_cache();
   sdk::Status load_checkpoint();
+  sdk::Status remove_orphans();
 
   // -- wal_read.cc
-  uint64_t resolve_in_tail(const Group& group, const chronik_log_read& request) const;
-  void evict_tail_cache();
+  // Where a read goes on.
+  struct Place {
+    enum Kind : uint8_t { kTail, kEmpty, kOutOfRange, kBlock, kIndexMissing } kind;
+    uint64_t index = 0;                // kTail
+    std::shared_ptr<Segment> segment;  // kBlock, kIndexMissing
+    size_t block = 0;                  // kBlock
+  };
+  Place locate(const Group& group, const ColdRead& read) const;
+  Place locate_index(const Group& group, uint64_t index) const;
+  Place locate_key(const Group& group, uint64_t key) const;
+  Place locate_time(const Group& group, int64_t time_ms, uint64_t min_index) const;
+  static Place in_segment(const std::shared_ptr<Segment>& segment, size_t block);
+  void advance_read(std::unique_ptr<ColdRead> read);
+  void read_block(std::unique_ptr<ColdRead> read, const Place& place);
+  void on_block_read(ColdRead* raw);
+  void take_block(std::unique_ptr<ColdRead> read);
+  void finish_read(std::unique_ptr<ColdRead> read, int32_t status);
+  sdk::Status load_index(const std::shared_ptr<Segment>& segment);
+  sdk::Status read_footer(const Segment& segment, int64_t file, std::vector<SegmentBlock>* blocks);
+  sdk::Status scan_segment(const Segment& segment, int64_t file, uint64_t end,
+                           std::vector<SegmentBlock>* blocks);
 
   const sdk::Host host_;
   const chronik_log_storage_environment environment_;
@@ -200,6 +231,17 @@ class Wal {
   uint64_t checkpoint_lsn_ = 0;
   uint64_t checkpoint_max_seq_ = 0;  // last_seq_ when the loaded checkpoint was complete
   uint64_t durable_lsn_ = 0;
+  bool segment_write_failed_ = false;
+  int segment_failures_ = 0;  // in a row
+  // Entries that are in segments and still in memory, oldest flush first.
+  struct CachedRun {
+    uint64_t group;
+    uint64_t generation;
+    uint64_t last_index;
+    uint64_t bytes;
+  };
+  std::deque<CachedRun> cached_;
+  uint64_t cached_bytes_ = 0;
 
   // ---- the commit loop's own
   CommitChain commit_chain_{};

@@ -96,21 +96,24 @@ Status Wal::recover(bool fresh) {
   spares_ = end.spares;
   for (const FoundFile& file : end.files)
     journal_.push_back({file.seq, Files::kNone, file.size, file.last_lsn});
-  status = begin_boot_file(end.last_lsn, end.next_file_seq);
-  if (!status.ok() || end.applied_frames == 0) return status;
+  status = begin_boot_file(end);
+  if (!status.ok()) return status;
   // What was replayed becomes part of a checkpoint at once: should the former process have stopped
   // because of a failed sync, then some of it may be in the page cache only.
-  status = checkpoint();
+  if (end.applied_frames != 0) {
+    status = checkpoint();
+  } else if (checkpoint_lsn_ != 0) {
+    status = recycle_journal();  // else each start would leave files behind
+  }
   return status.code() == CHRONIK_E_NO_SPACE ? Status() : status;
 }
 
 // A start never appends to an old file: an unfinished frame at its end stays what it is.
-Status Wal::begin_boot_file(uint64_t prev_last_lsn, uint64_t seq) {
+Status Wal::begin_boot_file(const JournalEnd& end) {
   FileHeader header{};
-  header.file_seq = seq;
-  // One number is left out: the unfinished frame's.
-  header.first_lsn = prev_last_lsn == 0 ? 1 : prev_last_lsn + 2;
-  header.prev_last_lsn = prev_last_lsn;
+  header.file_seq = end.next_file_seq;
+  header.first_lsn = end.next_lsn;
+  header.prev_last_lsn = end.last_lsn;
   JournalFile file;
   Status status = make_journal_file(header, &file);
   if (!status.ok()) return status;
@@ -265,7 +268,7 @@ void Wal::run_prepare() {
 }
 
 // Gives files that the checkpoint covers back: a few are kept for use again. May block.
-void Wal::recycle_journal() {
+Status Wal::recycle_journal() {
   Lock lock(mutex_);
   std::vector<JournalFile> old;
   while (journal_.size() > 1 && journal_.front().last_lsn <= checkpoint_lsn_) {
@@ -292,9 +295,9 @@ void Wal::recycle_journal() {
   // A spare is written to only after its old name is gone for good.
   if (status.ok() && !old.empty()) status = files_.sync_directory("j");
   lock.lock();
-  if (!status.ok()) return fail(lock, status);
+  if (!status.ok()) return status;
   spares_.insert(spares_.end(), made.begin(), made.end());
-  if (started_) prepare_next_file();
+  return status;
 }
 
 // ---- Space -------------------------------------------------------------------------------------

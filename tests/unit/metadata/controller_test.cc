@@ -70,7 +70,7 @@ class ControllerFixture : public ControllerHost {
   void open_partition(const TopicInfo& topic, uint32_t partition, const ReplicaInfo&,
                       std::function<void(Status)> opened) override {
     opening[topic.partitions[partition].group.value] = topic.name;
-    opened({});
+    opened(open_status);
   }
   void delete_partition(GroupId group, std::function<void()> deleted) override {
     deleting[group.value] = std::move(deleted);
@@ -94,6 +94,7 @@ class ControllerFixture : public ControllerHost {
   RoutingTable routing;
   Controller controller{NodeId(1), *this, routing};
   bool registered = false;
+  Status open_status;
 };
 
 TEST_CASE_METHOD(ControllerFixture, "a creation is answered when all its partitions serve") {
@@ -113,6 +114,45 @@ TEST_CASE_METHOD(ControllerFixture, "a creation is answered when all its partiti
   REQUIRE(snapshot->topic_count == 1);
   CHECK(snapshot->topics[0].partitions[1].leader_node == 1);
   RoutingTable::release(snapshot);
+}
+
+TEST_CASE_METHOD(
+    ControllerFixture,
+    "a creation whose partition can't be opened is answered, and status keeps saying why") {
+  open_status = Status(Code::kDataLoss, "no way");
+  Admin create(CHRONIK_ADMIN_TOPIC_CREATE, "t", 1);
+  admin(create);
+  REQUIRE(create.status);
+  CHECK(*create.status == CHRONIK_E_FAILED_PRECONDITION);
+  REQUIRE(controller.problems().size() == 1);
+  open_status = {};
+  Admin other(CHRONIK_ADMIN_TOPIC_CREATE, "u", 1);
+  admin(other);
+  CHECK(controller.problems().size() == 1);  // after another reconciliation
+  Admin remove(CHRONIK_ADMIN_TOPIC_DELETE, "t");
+  admin(remove);
+  REQUIRE(deleting.contains(1));
+  CHECK(controller.problems().empty());
+}
+
+TEST_CASE_METHOD(ControllerFixture, "a creation whose partition is fenced at once is answered") {
+  Admin create(CHRONIK_ADMIN_TOPIC_CREATE, "t", 1);
+  admin(create);
+  REQUIRE_FALSE(create.status);
+  controller.on_fenced(GroupId(1), Status(Code::kInternal, "broken"));
+  REQUIRE(create.status);
+  CHECK(*create.status == CHRONIK_E_FAILED_PRECONDITION);
+}
+
+TEST_CASE_METHOD(ControllerFixture,
+                 "a change that is applied after the stop is answered in doubt") {
+  Admin create(CHRONIK_ADMIN_TOPIC_CREATE, "t", 1);
+  controller.admin(&create.abi);  // proposed; the outcome is still on its way
+  controller.stop();
+  run();
+  REQUIRE(create.status);
+  CHECK(*create.status == CHRONIK_E_UNKNOWN);
+  CHECK(opening.empty());
 }
 
 TEST_CASE_METHOD(ControllerFixture, "a deletion is answered when the data is gone") {

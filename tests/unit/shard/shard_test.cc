@@ -86,6 +86,34 @@ TEST_CASE_METHOD(ShardFixture, "only committed records are read") {
   CHECK(late.end_key == 1);
 }
 
+// The log begins with the empty entry of the leader's term, which readers aren't shown.
+TEST_CASE_METHOD(ShardFixture, "a read of few bytes gets past the kernel's own entries") {
+  open(1);
+  settle();
+  Produce produce(1, CHRONIK_ACKS_ALL, batch_of({"a"}));
+  shard->submit_proposal(&produce.abi);
+  settle();
+  Query small(1, CHRONIK_QUERY_LOG_KEY, 0);
+  small.abi.max_bytes = 1;
+  shard->submit_query(&small.abi);
+  settle();
+  REQUIRE(small.answered());
+  CHECK(small.payloads.size() == 1);
+}
+
+TEST_CASE_METHOD(ShardFixture, "a drained shard goes on refusing until it is stopped") {
+  open(1);
+  settle();
+  shard->begin_drain();
+  settle();
+  CHECK_FALSE(shard->stopped());
+  Produce late(1, CHRONIK_ACKS_ALL, batch_of({"a"}));
+  shard->submit_proposal(&late.abi);
+  settle();
+  REQUIRE(late.answered());
+  CHECK(*late.status == CHRONIK_E_UNAVAILABLE);
+}
+
 TEST_CASE_METHOD(ShardFixture, "a long poll is answered by the next apply, or at its deadline") {
   open(1);
   settle();
