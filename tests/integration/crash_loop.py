@@ -2,7 +2,6 @@
 """SIGKILL at random moments loses nothing that was acknowledged, and stores nothing twice: a producer
 retries while its node is killed and started again, and again, also while it is starting."""
 import threading
-import time
 
 import harness
 import verify
@@ -61,7 +60,7 @@ def await_progress(producer, acked_log, more):
 def killed_while_starting(lab, node):
     """Starts the node and kills it a random moment later, ready or not."""
     node.launch()
-    time.sleep(lab.random.uniform(0, 0.05))
+    node.runs_for(lab.random.uniform(0, 0.05))
     ready = any(line.endswith("is ready") for line in node.lines())
     node.kill()
     return "ready" if ready else "starting"

@@ -239,6 +239,13 @@ class Node:
         self.process.wait()
         self._reader.join()
 
+    def runs_for(self, seconds):
+        """Returns after so long, or when the process has ended."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+
     def stop(self, deadline_s=DEADLINE_S):
         """SIGTERM; the node has to end cleanly."""
         self.process.send_signal(signal.SIGTERM)
