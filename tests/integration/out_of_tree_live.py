@@ -9,7 +9,7 @@ import harness
 PARTITIONS = 3
 
 
-def out_of_tree(lab):
+def out_of_tree_live(lab):
     plugins = lab.path("plugins")
     built = lab.run([os.path.join(lab.source_dir, "out_of_tree/build.sh"), plugins], deadline_s=300)
     harness.check(built.status == 0, lambda: str(built))
@@ -66,4 +66,4 @@ def out_of_tree(lab):
     lab.step("without the directory: exit status 2, both named")
 
 
-harness.main(out_of_tree)
+harness.main(out_of_tree_live)
