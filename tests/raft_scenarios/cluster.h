@@ -2,7 +2,7 @@
 // them.
 //
 // Understands the commands of etcd-io/raft's interaction files and some of our own for faults; the
-// list with their arguments is in docs/RAFT.md, "Scenarios".
+// list with their arguments is in docs/TESTING.md.
 #pragma once
 
 #include <functional>
