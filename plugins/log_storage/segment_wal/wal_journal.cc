@@ -291,9 +291,11 @@ Status Wal::recycle_journal() {
     } else {
       status = files_.unlink(path);
     }
+    // One at a time, oldest first: a power cut keeps any subset of unsynced changes, and a gap among
+    // the files would look like a lost one. Besides, a spare is written to only after its old name is
+    // gone for good.
+    if (status.ok()) status = files_.sync_directory("j");
   }
-  // A spare is written to only after its old name is gone for good.
-  if (status.ok() && !old.empty()) status = files_.sync_directory("j");
   lock.lock();
   if (!status.ok()) return status;
   spares_.insert(spares_.end(), made.begin(), made.end());

@@ -173,6 +173,92 @@ TEST_CASE("a_full_disk_makes_batches_wait_and_go_on") {
   store->close();
 }
 
+// A start that looked for the frame after the checkpoint behind the file before took a healthy
+// journal for damaged.
+TEST_CASE("a_checkpoint_may_end_with_the_first_frame_of_a_file_that_follows_another") {
+  SimDisk disk;
+  auto options = kSmall;
+  options["checkpoint_bytes"] = "64KiB";
+  auto store = std::make_unique<LogStore>(chronik_plugin_v0_segment_wal, &disk, options);
+  REQUIRE(store->start() == CHRONIK_OK);
+  store->host().run();
+  // 15 frames of one block fill the first file; the next one makes 64 KiB and asks for a
+  // checkpoint.
+  REQUIRE(store->write(Batch().create(1)) == CHRONIK_OK);
+  for (uint64_t i = 0; i < 14; ++i)
+    REQUIRE(store->write(one_entry(1, i, payload_of(i + 1))) == CHRONIK_OK);
+  const std::vector<uint8_t> first_file = disk.content(kJournal);
+  for (uint64_t i = 14; i < 18; ++i) {
+    REQUIRE(store->write(one_entry(1, i, payload_of(i + 1))) == CHRONIK_OK);
+    store->host().run();
+  }
+  REQUIRE(disk.exists("checkpoint"));
+  REQUIRE_FALSE(disk.exists(kJournal));
+  store->crash();
+  disk.kill();
+  // As if the process had died before it gave the first file back.
+  auto files = disk.snapshot();
+  files.files.erase("j/spare-0000000000000001");
+  files.files[kJournal] = first_file;
+  disk.restore(files);
+  CHECK(check_prefix_or_error(&disk, 18) == 18);
+}
+
+// Files given back go one at a time: a power cut that kept the removal of a later one only left a
+// gap.
+TEST_CASE("whatever_operation_the_process_dies_in_all_that_was_acknowledged_is_there") {
+  const std::map<std::string, std::string> options = {{"journal_file_size", "64KiB"},
+                                                      {"checkpoint_bytes", "64KiB"},
+                                                      {"segment_size", "64KiB"},
+                                                      {"tail_cache_bytes", "16KiB"},
+                                                      {"min_free_bytes", "0"}};
+  const bool power_cut = GENERATE(false, true);
+  const uint64_t variant = GENERATE(range(uint64_t{0}, uint64_t{2}));
+  bool finished = false;
+  for (uint64_t crash_after = 1; !finished; ++crash_after) {
+    REQUIRE(crash_after < 5000);
+    SimDisk disk(crash_after + 10000 * variant);
+    uint64_t acknowledged = 0;
+    bool created = false;
+    {
+      LogStore store(chronik_plugin_v0_segment_wal, &disk, options, crash_after + 10000 * variant);
+      REQUIRE(store.start() == CHRONIK_OK);
+      store.host().run();
+      disk.crash_after(crash_after);
+      // Token 1 creates the group, token n + 1 appends entry n. Several are under way at once, so
+      // that checkpoints and commits overlap.
+      REQUIRE(store.submit(Batch().create(1), 1) == CHRONIK_OK);
+      for (uint64_t i = 0; i < 120; ++i) {
+        Batch batch = one_entry(1, i, std::string(1000 + 2500 * (i % 5), 'x'));
+        batch.hard_state(1, 1, 1, i, true);
+        if (store.submit(batch, i + 2) != CHRONIK_OK) break;
+        for (uint64_t steps = (i * 7 + crash_after) % 12; steps > 0; --steps) store.host().step();
+      }
+      store.host().run();
+      const auto is_acknowledged = [&](uint64_t token) {
+        const auto completion = store.completions().find(token);
+        return completion != store.completions().end() && completion->second == CHRONIK_OK;
+      };
+      created = is_acknowledged(1);
+      while (is_acknowledged(acknowledged + 2)) ++acknowledged;
+      finished = !disk.crashed();
+      store.crash();
+    }
+    power_cut ? disk.power_cut() : disk.kill();
+    LogStore again(chronik_plugin_v0_segment_wal, &disk, options);
+    INFO("operation " << crash_after << ", acknowledged " << acknowledged);
+    const int32_t started = again.start();
+    INFO(again.error());
+    REQUIRE(started == CHRONIK_OK);
+    if (created) {
+      const ReadOutcome all = again.read_all(1);
+      REQUIRE(all.status == CHRONIK_OK);
+      REQUIRE(all.entries.size() >= acknowledged);
+    }
+    again.close();
+  }
+}
+
 TEST_CASE("another_stores_directory_is_refused") {
   SimDisk disk;
   fill(&disk, 1);
