@@ -287,6 +287,28 @@ TEST_CASE_METHOD(ShardFixture, "a stop answers everything and refuses what comes
   CHECK(poll.answered());
 }
 
+TEST_CASE_METHOD(ShardFixture,
+                 "a write that never ends holds up neither the answers nor the stop") {
+  open(1);
+  settle();
+  Produce produce(1, CHRONIK_ACKS_ALL, batch_of({"a"}));
+  shard->submit_proposal(&produce.abi);
+  pass();
+  shard->begin_stop();
+  int64_t deadline = pass();
+  CHECK_FALSE(produce.answered());
+  storage_host.now_ns = deadline;
+  deadline = pass();
+  REQUIRE(produce.answered());
+  CHECK(*produce.status == CHRONIK_E_UNKNOWN);
+  CHECK_FALSE(shard->stopped());
+  storage_host.now_ns = deadline;
+  pass();
+  CHECK(shard->stopped());
+  storage_host.run();  // the storage ends its write before the shard is destroyed
+  CHECK(budget.bytes() == 0);
+}
+
 TEST_CASE_METHOD(ShardFixture, "a deleted group's data goes, and its requests are refused") {
   open(1);
   settle();
