@@ -191,7 +191,6 @@ sdk::Status Server::start() {
                           "advertise",
                           address));
   environment_.set_address(environment_.context, sdk::slice(address));
-  host_.log(CHRONIK_LOG_INFO, fmt::format("listening on {}:{}", split(listen_).host, port));
   return {};
 }
 
