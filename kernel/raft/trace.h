@@ -1,7 +1,8 @@
 // Trace: the events of a core as lines of JSON (NDJSON), for others' model checkers.
 //
-// The shape is the one that etcd-io/raft's TLA+ trace validation reads; docs/TESTING.md, "Traces for
-// model checkers", lists events and fields. Off unless set, and then costs one comparison per event.
+// The shape is the one that etcd-io/raft's TLA+ trace validation reads; docs/TESTING.md, "Traces
+// for model checkers", lists events and fields. Off unless set, and then costs one comparison per
+// event.
 #pragma once
 
 #include <string>

@@ -210,8 +210,8 @@ Status JournalRecovery::settle_end(size_t place) {
   const uint64_t lsn = std::max(last_lsn_, checkpoint_lsn_) + 1;
   if (continues_in(place + 1, lsn)) return Status();
   FrameEvidence evidence = inspect(lsn);
-  // The checkpoint ends in a later file, and this one holds nothing behind it: what is covered may end
-  // anywhere. (A file begun by a start is judged by its header instead.)
+  // The checkpoint ends in a later file, and this one holds nothing behind it: what is covered may
+  // end anywhere. (A file begun by a start is judged by its header instead.)
   const bool more = place + 1 < end_->files.size() && end_->files[place + 1].header.first_lsn == 0;
   if (more && begun_ && last_lsn_ < checkpoint_lsn_ && !evidence.later) return Status();
   if (!evidence.later) {

@@ -291,9 +291,9 @@ Status Wal::recycle_journal() {
     } else {
       status = files_.unlink(path);
     }
-    // One at a time, oldest first: a power cut keeps any subset of unsynced changes, and a gap among
-    // the files would look like a lost one. Besides, a spare is written to only after its old name is
-    // gone for good.
+    // One at a time, oldest first: a power cut keeps any subset of unsynced changes, and a gap
+    // among the files would look like a lost one. Besides, a spare is written to only after its old
+    // name is gone for good.
     if (status.ok()) status = files_.sync_directory("j");
   }
   lock.lock();
