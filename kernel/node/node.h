@@ -1,9 +1,10 @@
 // Node: the composition root. Makes everything in the order in which it is needed, and takes it
-// down in the reverse order; nothing else knows all the parts.
+// down so that whatever a part waits for still runs; nothing else knows all the parts.
 //
 //   start: data directory -> host services -> log storages (recovery) -> shards -> group 0 ->
 //          first reconciliation -> frontends -> registration
-//   stop:  frontends -> controller -> shards (checkpoints) -> log storages -> host services
+//   stop:  frontends begin -> controller and shards answer what is under way -> frontends end ->
+//          shards (checkpoints) -> log storages -> host services
 //
 // Thread: made, started and stopped by the main thread.
 #pragma once
